@@ -1,0 +1,74 @@
+"""The `causeway` program: registers the commands and turns errors into messages and exit statuses."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from causeway import __version__
+from causeway.cli.output import print_error
+from causeway.errors import CausewayError
+
+# command -> module of `causeway.cli` that holds it as `command`, or, for a group, as `app`
+COMMANDS: dict[str, str] = {}
+GROUPS: dict[str, str] = {}
+
+EXIT_ERROR = 1
+EXIT_INTERRUPTED = 130
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - typer's callback signature
+    if value:
+        typer.echo(f"causeway {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    _version_flag: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Infrastructure as code for hybrid AI datacenters."""
+
+
+def _wanted(argv: list[str]) -> set[str]:
+    """The commands to load: only the one that is called, all when help or a wrong word asks for the list."""
+    known = COMMANDS.keys() | GROUPS.keys()
+    called = next((word for word in argv if not word.startswith("-")), None)
+    return {called} if called in known else set(known)
+
+
+def build_app(argv: list[str]) -> typer.Typer:
+    """The application with the commands that `argv` (without the program's name) can need.
+
+    Loading a command only when it is called keeps `causeway plan` free of what only `causeway sandbox` imports.
+    """
+    app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=len(_wanted(argv)) > 1)
+    app.callback()(_root)
+    for name in [*COMMANDS, *GROUPS]:
+        if name not in _wanted(argv):
+            continue
+        if name in COMMANDS:
+            app.command(name)(import_module(f"causeway.cli.{COMMANDS[name]}").command)
+        else:
+            app.add_typer(import_module(f"causeway.cli.{GROUPS[name]}").app, name=name)
+    return app
+
+
+def main() -> None:
+    """Entry point of the console script. Exit statuses: see docs/cli.md."""
+    argv = sys.argv[1:]
+    try:
+        build_app(argv)(args=argv)
+    except CausewayError as error:
+        print_error(error)
+        sys.exit(EXIT_ERROR)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""How commands speak: consoles that respect NO_COLOR and pipes, errors, and JSON documents with a schema id."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from causeway.errors import CausewayError, Problems
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console for people. Colour and width follow the terminal; NO_COLOR and pipes get plain text.
+
+    Where nothing tells a width (a pipe, a CI log), lines are 160 columns wide, so that a table is not cut.
+    """
+    made = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    return made if made.is_terminal else Console(stderr=stderr, highlight=False, soft_wrap=False, width=160)
+
+
+def print_error(error: CausewayError) -> None:
+    """Print an error, or each of several, to standard error: where, what, why, what to do."""
+    out = console(stderr=True)
+    for each in error.errors if isinstance(error, Problems) else (error,):
+        head = f"{each.where}: " if each.where else ""
+        subject = f"{each.subject}: " if each.subject else ""
+        out.print(f"[bold red]error[/] [dim]{escape('[' + each.code + ']')}[/] {escape(head + subject + each.reason)}")
+        if each.hint:
+            out.print(f"  [bold]to do:[/] {escape(each.hint)}")
+
+
+def print_json(schema: str, body: Mapping[str, Any]) -> None:
+    """Print one JSON document to standard output.
+
+    Args:
+        schema: name and version of the document's shape, such as `causeway/check/v1`.
+        body: the document's other keys.
+    """
+    json.dump({"schema": schema, **body}, sys.stdout, indent=2, ensure_ascii=False, default=str)
+    sys.stdout.write("\n")
