@@ -1,0 +1,103 @@
+"""The base of every declared model, and the scalar types that the declaration's fields share.
+
+YAML's readings are taken as they come: a number where a text belongs is an error, not a guess, because `1.30` read
+as the number 1.3 has already lost its zero.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, Strict, field_validator
+from pydantic.json_schema import WithJsonSchema
+
+
+class Model(BaseModel):
+    """A frozen part of the declaration. Unknown fields are errors; attribute docstrings describe the schema."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+DURATION_PATTERN = r"^(?=\d)(\d+d)?(\d+h)?(\d+m)?(\d+s)?$"
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
+    if match is None:
+        raise ValueError("a duration is written with its unit, such as 30s, 5m, 2h or 1d12h")
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    try:
+        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    except OverflowError as error:
+        raise ValueError("this duration is longer than a calendar can hold") from error
+
+
+def _day(value: Any) -> Any:
+    if isinstance(value, datetime):
+        raise ValueError("a day is written as 2026-11-22, without a time")  # noqa: TRY004 - pydantic wants ValueError
+    if isinstance(value, date):
+        return value
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError("a day is written as 2026-11-22") from error
+    raise ValueError("a day is written as 2026-11-22")
+
+
+def _decimal(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise ValueError("an amount is a plain number, such as 2.40")  # noqa: TRY004 - pydantic wants ValueError
+    return Decimal(str(value))
+
+
+Text = Annotated[str, Strict()]
+Flag = Annotated[bool, Strict()]
+Name = Annotated[str, Strict(), Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+"""A key: lower-case letters, digits and hyphens, 63 at most (a DNS label)."""
+VersionText = Annotated[str, Strict(), Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+:~_-]*$", max_length=64)]
+"""A version, quoted in YAML so that it stays a text."""
+Country = Annotated[str, Strict(), Field(pattern=r"^[A-Z]{2}$")]
+"""An ISO 3166-1 alpha-2 country code."""
+Currency = Annotated[str, Strict(), Field(pattern=r"^[A-Z]{3}$")]
+"""An ISO 4217 currency code."""
+Count = Annotated[int, Strict(), Field(ge=0, le=100_000_000)]
+Positive = Annotated[int, Strict(), Field(ge=1, le=100_000_000)]
+Fraction = Annotated[float, Strict(), Field(ge=0, le=1)]
+Number = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
+Money = Annotated[
+    Decimal,
+    BeforeValidator(_decimal),
+    Field(ge=0, le=Decimal(10) ** 15, allow_inf_nan=False),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 10**15}),
+]
+Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
+Duration = Annotated[
+    timedelta, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})
+]
+
+
+class CountOrPercent(RootModel[Annotated[int, Strict(), Field(ge=0)] | Annotated[str, Strict()]]):
+    """A number of hosts (`2`) or a share of a pool (`50%`)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @field_validator("root")
+    @classmethod
+    def _percent(cls, value: int | str) -> int | str:
+        if isinstance(value, str) and not re.fullmatch(r"(100|\d{1,2})%", value):
+            raise ValueError("write a whole number of hosts, or a share from 0% to 100%")
+        return value
+
+    def of(self, total: int) -> int:
+        """The number of hosts out of `total`; a share is rounded down, but never to 0 unless it is 0 %."""
+        if isinstance(self.root, int):
+            return min(self.root, total)
+        share = int(self.root[:-1])
+        return 0 if share == 0 else min(total, max(1, total * share // 100))
