@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, Strict
 
 from causeway.fleet.base import Country, Currency, Day, Fraction, Model, Money, Name, Text
 
@@ -58,7 +58,7 @@ class Budget(Model):
     """Amount."""
     currency: Currency
     """Currency of `amount`."""
-    period: int
+    period: Annotated[int, Strict(), Field(ge=2000, le=2100)]
     """Calendar year."""
     measure: Literal["purchases", "commitments"]
     """`purchases`: hosts put into service in the period; `commitments`: lease and cloud costs that fall into it."""

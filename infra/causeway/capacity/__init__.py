@@ -1,0 +1,1 @@
+"""Accelerators offered, asked and left; money; shares; the calendar of leases. Decides nothing."""
