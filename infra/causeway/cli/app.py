@@ -20,7 +20,7 @@ EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
 
 
-def _version(value: bool) -> None:  # noqa: FBT001 - typer's callback signature
+def _version(value: bool) -> None:
     if value:
         typer.echo(f"causeway {__version__}")
         raise typer.Exit

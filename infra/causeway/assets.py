@@ -1,0 +1,38 @@
+"""Finds the playbooks and charts: inside an installed wheel, or at the top of a checkout."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from causeway.errors import Permanent
+
+
+def checkout() -> Path | None:
+    """The top folder of the source checkout that this package runs from, None when it runs from a wheel."""
+    top = Path(__file__).resolve().parents[2]
+    return top if (top / "pyproject.toml").is_file() and (top / "tools").is_dir() else None
+
+
+def playbooks() -> Path:
+    """The folder of playbooks, roles and Ansible plugins."""
+    return _folder("playbooks")
+
+
+def charts() -> Path:
+    """The folder of Helm charts."""
+    return _folder("charts")
+
+
+def _folder(name: str) -> Path:
+    top = checkout()
+    # Ansible and Helm want real files: a wheel is always installed unpacked, so the resource is a path.
+    folder = top / name if top else Path(str(files("causeway").joinpath(name)))
+    if not folder.is_dir():
+        raise Permanent(
+            "assets-missing",
+            f"this installation has no {name}",
+            where=str(folder),
+            hint="install the package again: pip install --force-reinstall causeway",
+        )
+    return folder
