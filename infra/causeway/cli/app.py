@@ -13,7 +13,10 @@ from causeway.cli.output import print_error
 from causeway.errors import CausewayError
 
 # command -> module of `causeway.cli` that holds it as `command`, or, for a group, as `app`
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "doctor": "doctor",
+    "env": "env",
+}
 GROUPS: dict[str, str] = {}
 
 EXIT_ERROR = 1
