@@ -77,6 +77,8 @@ class Upstream(Model):
     """Base URL."""
     key: Name
     """Name of the declared secret that holds the key."""
+    data_classes: tuple[DataClass, ...] = ()
+    """Classes of data that the upstream's contract allows it to receive; left out, a rule says that this is unknown."""
 
 
 class Dataset(Model):
