@@ -34,10 +34,18 @@ class CausewayError(Exception):
         subject: what it is about (a host, a cluster, a field), empty when the reason says it.
         where: a `Location`, a host's name or a path; None when there is no place.
         hint: what to do now, a command where there is one.
+        excerpt: the lines of the file that it is about, ready to print.
     """
 
     def __init__(
-        self, code: str, reason: str, *, subject: str = "", where: Location | str | None = None, hint: str = ""
+        self,
+        code: str,
+        reason: str,
+        *,
+        subject: str = "",
+        where: Location | str | None = None,
+        hint: str = "",
+        excerpt: str = "",
     ) -> None:
         super().__init__(reason)
         self.code = code
@@ -45,11 +53,14 @@ class CausewayError(Exception):
         self.subject = subject
         self.where = where
         self.hint = hint
+        self.excerpt = excerpt
 
     def __str__(self) -> str:
-        """One line per part that is known: place and subject, reason, hint."""
+        """Each part that is known on its own lines: place, subject and reason; the excerpt; the hint."""
         head = " ".join(part for part in (f"{self.where}:" if self.where else "", self.subject) if part)
         lines = [f"{head}: {self.reason}" if self.subject else f"{head} {self.reason}".strip()]
+        if self.excerpt:
+            lines.append(self.excerpt)
         if self.hint:
             lines.append(f"  to do: {self.hint}")
         return "\n".join(lines)
@@ -62,6 +73,7 @@ class CausewayError(Exception):
             "where": str(self.where) if self.where else "",
             "reason": self.reason,
             "hint": self.hint,
+            "excerpt": self.excerpt,
         }
 
 

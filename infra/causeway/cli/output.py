@@ -29,6 +29,8 @@ def print_error(error: CausewayError) -> None:
         head = f"{each.where}: " if each.where else ""
         subject = f"{each.subject}: " if each.subject else ""
         out.print(f"[bold red]error[/] [dim]{escape('[' + each.code + ']')}[/] {escape(head + subject + each.reason)}")
+        if each.excerpt:
+            out.print(f"[dim]{escape(each.excerpt)}[/]", soft_wrap=True)
         if each.hint:
             out.print(f"  [bold]to do:[/] {escape(each.hint)}")
 

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, Strict, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, Strict
 from pydantic.json_schema import WithJsonSchema
 
 
@@ -67,8 +67,9 @@ Country = Annotated[str, Strict(), Field(pattern=r"^[A-Z]{2}$")]
 """An ISO 3166-1 alpha-2 country code."""
 Currency = Annotated[str, Strict(), Field(pattern=r"^[A-Z]{3}$")]
 """An ISO 4217 currency code."""
-Count = Annotated[int, Strict(), Field(ge=0, le=100_000_000)]
-Positive = Annotated[int, Strict(), Field(ge=1, le=100_000_000)]
+_MOST = 100_000_000
+Count = Annotated[int, Strict(), Field(ge=0, le=_MOST)]
+Positive = Annotated[int, Strict(), Field(ge=1, le=_MOST)]
 Fraction = Annotated[float, Strict(), Field(ge=0, le=1)]
 Number = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
 Money = Annotated[
@@ -83,17 +84,27 @@ Duration = Annotated[
 ]
 
 
-class CountOrPercent(RootModel[Annotated[int, Strict(), Field(ge=0)] | Annotated[str, Strict()]]):
+def _count_or_percent(value: Any) -> Any:
+    whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST
+    if whole or (isinstance(value, str) and re.fullmatch(r"(100|\d{1,2})%", value)):
+        return value
+    raise ValueError("write a whole number of hosts, or a share from 0% to 100%")
+
+
+class CountOrPercent(
+    RootModel[
+        Annotated[
+            int | str,
+            BeforeValidator(_count_or_percent),
+            WithJsonSchema(
+                {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^(100|\d{1,2})%$"}]}
+            ),
+        ]
+    ]
+):
     """A number of hosts (`2`) or a share of a pool (`50%`)."""
 
     model_config = ConfigDict(frozen=True)
-
-    @field_validator("root")
-    @classmethod
-    def _percent(cls, value: int | str) -> int | str:
-        if isinstance(value, str) and not re.fullmatch(r"(100|\d{1,2})%", value):
-            raise ValueError("write a whole number of hosts, or a share from 0% to 100%")
-        return value
 
     def of(self, total: int) -> int:
         """The number of hosts out of `total`; a share is rounded down, but never to 0 unless it is 0 %."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from causeway.fleet.base import (
     Count,
@@ -12,7 +12,6 @@ from causeway.fleet.base import (
     Currency,
     Day,
     Duration,
-    Flag,
     Model,
     Money,
     Name,
@@ -118,6 +117,16 @@ class Rollout(Model):
     """When hosts in service may be touched; null means at any time."""
 
 
+def _one_or_several(value: Any) -> str:
+    return "several" if isinstance(value, list | tuple) else "one"
+
+
+HostPatterns = Annotated[
+    Annotated[Text, Tag("one")] | Annotated[tuple[Text, ...], Tag("several")], Discriminator(_one_or_several)
+]
+"""One host pattern, or a list of them."""
+
+
 class Pool(Model):
     """Equal hosts of a cluster."""
 
@@ -125,7 +134,7 @@ class Pool(Model):
     """Accelerator of the catalog; null for hosts without."""
     accelerators_per_host: Count = 0
     """Accelerators (as the catalog counts them) in each host."""
-    hosts: Text | tuple[Text, ...] | None = None
+    hosts: HostPatterns | None = None
     """Host names as Ansible ranges, such as cn-asc-[01:16]; several as a list."""
     hosts_from: Text | None = None
     """CSV file beside the declaration with the columns name, address, rack, serial (only name is required)."""
@@ -176,12 +185,26 @@ class StackOutputAccess(Model):
     """`<organisation>/<project>/<stack>#<output>`."""
 
 
+def _kind_of_access(value: Any) -> str:
+    keys = value if isinstance(value, dict) else type(value).model_fields if isinstance(value, Model) else ()
+    return next((kind for kind in ("secret", "stack_output") if kind in keys), "context")
+
+
+Access = Annotated[
+    Annotated[ContextAccess, Tag("context")]
+    | Annotated[SecretAccess, Tag("secret")]
+    | Annotated[StackOutputAccess, Tag("stack_output")],
+    Discriminator(_kind_of_access),
+]
+"""Where a cluster's credentials come from; which of the three is told by its field."""
+
+
 class Kubernetes(Model):
     """A cluster's Kubernetes: its version and how its API is reached."""
 
     version: Annotated[str, Field(pattern=r"^1\.\d{1,2}$", strict=True)]
     """Minor version, quoted: "1.34"."""
-    access: ContextAccess | SecretAccess | StackOutputAccess
+    access: Access
     """Where the credentials come from."""
 
 

@@ -1,0 +1,65 @@
+"""What the commands on a fleet share: each layer's result made once, when it is first asked for, and timed.
+
+    context = FleetContext.of(fleet, as_of)
+    context.loaded, context.catalog, ...
+
+A layer is imported when it is asked for, so that `causeway schema` does not pay for `causeway plan`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from causeway.fleet.load import LoadedFleet
+
+
+@dataclass(eq=False)
+class FleetContext:
+    """One command's view of one fleet on one day.
+
+    Args:
+        folder: folder of the declaration.
+        on: the day on which rules are read.
+        dated: whether the user named the day.
+        seconds: how long each step took, in the order in which they ran.
+    """
+
+    folder: Path
+    on: date
+    dated: bool = False
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, folder: Path, as_of: date | None) -> FleetContext:
+        """The view that the options ask for; the day is today unless `as_of` names one."""
+        return cls(folder, as_of or datetime.now().astimezone().date(), as_of is not None)
+
+    @property
+    def day(self) -> str:
+        """The day as every output states it."""
+        return f"{self.on.isoformat()}" + ("" if self.dated else " (today)")
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Measure a step."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
+
+    @cached_property
+    def loaded(self) -> LoadedFleet:
+        """The declaration; raises its errors, all at once."""
+        from causeway.fleet.load import load_fleet  # noqa: PLC0415 - see the module
+
+        with self.timed("load"):
+            return load_fleet(self.folder)

@@ -1,0 +1,121 @@
+"""Hosts of a pool from a CSV file: name, and when they differ, address, rack and serial."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from causeway.errors import Location, Permanent
+from causeway.fleet.places import printable
+from causeway.fleet.problems import Collector, choice
+from causeway.fleet.ranges import is_dns_name
+
+COLUMNS = ("name", "address", "rack", "serial")
+_LONGEST_CELL = 1_000
+_Report = Callable[[int, str, str, str], None]  # line, code, reason, hint
+
+
+@dataclass(frozen=True, slots=True)
+class CsvHost:
+    """One row; empty cells are None."""
+
+    line: int
+    name: str
+    address: str | None
+    rack: str | None
+    serial: str | None
+
+
+def read_host_csv(text: str, file: str, most: int, problems: Collector) -> list[CsvHost]:
+    """Read the rows of a CSV file in their order; wrong ones are told and left out.
+
+    Args:
+        text: the file's content; its first line names the columns.
+        file: its name as a user would write it.
+        most: rows after which reading stops with an error.
+        problems: receives what is wrong, each with its line.
+    """
+
+    def wrong(line: int, code: str, reason: str, hint: str) -> None:
+        problems.add(Permanent(code, reason, where=Location(file, max(line, 1), 1), hint=hint))
+
+    reader = csv.reader(text.splitlines(), strict=True)
+    hosts: list[CsvHost] = []
+    try:
+        header = _header(next(reader, []), wrong)
+        if header is None:
+            return []
+        for row in reader:
+            host = _row(row, header, reader.line_num, wrong)
+            if host is not None:
+                hosts.append(host)
+            if len(hosts) > most:
+                wrong(
+                    reader.line_num,
+                    "too-many-hosts",
+                    f"the fleet has more than {most} hosts with this row",
+                    "look at the file: is it the right one?",
+                )
+                return hosts[:most]
+    except csv.Error as error:
+        wrong(reader.line_num, "bad-csv", f"this is not CSV: {error}", "look at the quotes of this line")
+        return hosts
+    if not hosts and problems.count == 0:
+        wrong(1, "no-hosts", "the file names no host", "add a row for each host below the header")
+    return hosts
+
+
+def _header(row: list[str], wrong: _Report) -> dict[str, int] | None:
+    names = [cell.strip() for cell in row]
+    hint = f"begin the file with the line {','.join(COLUMNS)}; only name is required"
+    if "name" not in names:
+        wrong(
+            1,
+            "bad-csv",
+            f"the first line names no column `name`; it is {printable(','.join(names))[:80] or 'empty'}",
+            hint,
+        )
+        return None
+    for name in names:
+        if name not in COLUMNS:
+            wrong(
+                1,
+                "bad-csv",
+                f"the column {printable(name)[:60] or '(empty)'} is unknown",
+                choice(name, COLUMNS, "columns"),
+            )
+            return None
+    if len(set(names)) != len(names):
+        wrong(1, "bad-csv", "a column is named twice", hint)
+        return None
+    return {name: index for index, name in enumerate(names)}
+
+
+def _row(row: list[str], header: dict[str, int], line: int, wrong: _Report) -> CsvHost | None:
+    cells = [cell.strip() for cell in row]
+    if not any(cells):
+        return None
+    if len(cells) != len(header):
+        wrong(
+            line,
+            "bad-csv",
+            f"this row has {len(cells)} cells, the header {len(header)}",
+            "quote a cell that holds a comma; write an empty cell as nothing",
+        )
+        return None
+    long = next((cell for cell in cells if len(cell) > _LONGEST_CELL), None)
+    if long is not None:
+        wrong(line, "bad-csv", f"a cell holds {len(long)} characters", "look for a quote that is never closed")
+        return None
+    name = cells[header["name"]]
+    if not is_dns_name(name):
+        wrong(
+            line,
+            "bad-host-name",
+            f"{printable(name)[:80] or '(empty)'} is not a valid host name",
+            "use lower-case letters, digits and hyphens; dots between labels; 63 characters a label",
+        )
+        return None
+    address, rack, serial = (cells[header[column]] or None if column in header else None for column in COLUMNS[1:])
+    return CsvHost(line, name, address, rack, serial)
