@@ -1,0 +1,99 @@
+"""The processes of the clusters, found by what they run and not by a file that says so.
+
+A component names the sandbox's own folder in its arguments. That identifies it after a lost pid file, a reused pid
+or a killed parent, with root and without.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from causeway.errors import Retryable
+
+POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process with its arguments, its name first."""
+
+    pid: int
+    argv: tuple[str, ...]
+
+    def names(self, folder: Path) -> bool:
+        """Whether an argument holds a path below `folder`."""
+        return any(f"{folder}/" in word for word in self.argv)
+
+
+def below(folder: Path) -> tuple[Process, ...]:
+    """The processes of this user that have a path below `folder` in their arguments."""
+    found = []
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        process = _read(int(entry.name))
+        if process is not None and process.names(folder) and _is_ours(process.pid):
+            found.append(process)
+    return tuple(found)
+
+
+def kill(processes: Iterable[Process], *, timeout: float = 10) -> None:
+    """End the processes with SIGKILL and wait for them to be gone.
+
+    A process file descriptor is opened first and the arguments compared after, so a pid that was given to another
+    program meanwhile is left alone.
+
+    Raises:
+        Retryable: one did not die in time.
+    """
+    waiting = [process for process in processes if _signal(process, signal.SIGKILL)]
+    wait_until(lambda: not any(_read(process.pid) == process for process in waiting), timeout, "the old processes")
+
+
+def wait_until(condition: Callable[[], bool], timeout: float, what: str, *, poll: float = POLL_S) -> None:
+    """Return as soon as `condition` holds.
+
+    Raises:
+        Retryable: it did not within `timeout` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Retryable("timeout", f"waited {timeout:.0f} s for {what}")
+        time.sleep(poll)
+
+
+def _read(pid: int) -> Process | None:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
+    except OSError:  # it ended meanwhile
+        return None
+    return Process(pid, tuple(os.fsdecode(word) for word in words)) if words else None
+
+
+def _is_ours(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}").stat().st_uid == os.geteuid()
+    except OSError:  # it ended meanwhile
+        return False
+
+
+def _signal(process: Process, number: int) -> bool:
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return False
+    try:
+        if _read(process.pid) != process:
+            return False
+        signal.pidfd_send_signal(descriptor, number)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
