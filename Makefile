@@ -1,4 +1,5 @@
 # Causeway: set up, try, test. `make` alone lists the targets.
+# Each target does its own set-up; what is there already is not done again.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
@@ -6,32 +7,80 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := .make
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-# The newest supported Python that is here; PYTHON=/path/to/python overrides it.
+# The first of these that is new enough and can make environments; PYTHON=/path/to/python overrides it.
+SUITS := 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
-	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
-	&& { command -v $$p; break; }; done)
+	$$p -c $(SUITS) 2>/dev/null && { command -v $$p; break; }; done)
+SEEDS ?= 0:100
 
-.PHONY: help
+.PHONY: help up down test soak bench lint format venv system tools requirements clean
+
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r target text; do \
-		printf '  make %-14s %s\n' "$$target" "$$text"; done
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do \
+		printf '%-22s %s\n' "$$target" "$$text"; done
 
-.PHONY: venv
+up: tools ## from nothing to a running sandbox
+	@echo "== sandbox"; SECONDS=0; $(BIN)/causeway sandbox up && echo "   sandbox: $$SECONDS s"
+
+down: ## stop and remove the sandbox
+	@$(BIN)/causeway sandbox down
+
+test: tools ## run the tests; says what it leaves out and why
+	@$(BIN)/python -m pytest $(ARGS)
+
+soak: tools ## run the long tests at full length: make soak SEEDS=0:1000
+	@$(BIN)/python -m pytest -m slow --seeds $(SEEDS) $(ARGS)
+
+bench: $(STAMPS)/venv ## run the benchmarks
+	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+lint: $(STAMPS)/venv ## style, types, and the contract of the layers
+	@echo "== ruff"; $(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@echo "== mypy"; $(BIN)/mypy
+	@echo "== layers"; $(BIN)/lint-imports --no-cache >$(STAMPS)/layers.log || { cat $(STAMPS)/layers.log; exit 1; }; tail -n 2 $(STAMPS)/layers.log
+
+format: $(STAMPS)/venv ## let ruff mend what it can
+	@$(BIN)/ruff check --fix-only --quiet . ; $(BIN)/ruff format .
+
 venv: $(STAMPS)/venv ## make .venv with everything that Python carries
 
-$(STAMPS)/venv: requirements-dev.txt pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Causeway needs Python 3.11 or newer with its venv module, and found none."; \
-		echo "On Debian or Ubuntu: apt-get install python3 python3-venv. Elsewhere name one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; } >&2
-	@echo "== Python environment: $(VENV) from $(PYTHON)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@mkdir -p $(STAMPS) && touch $@
+system: $(STAMPS)/venv ## install the system's packages that lack, or say how
+	@$(BIN)/python -m causeway.toolchain system
 
-.PHONY: requirements
-requirements: ## pin the newest versions that pyproject.toml allows
-	@test -x $(STAMPS)/uv/bin/uv || { $(PYTHON) -m venv $(STAMPS)/uv && $(STAMPS)/uv/bin/python -m pip install --quiet uv; }
-	@for set in "requirements.txt" "requirements-dev.txt --group dev -c requirements.txt"; do \
+tools: system ## build the command-line tools that this machine lacks
+	@echo "== command-line tools"; SECONDS=0; \
+	$(BIN)/python -m causeway.toolchain build --install-go && echo "   command-line tools: $$SECONDS s"
+
+# Without a Python that can make environments, root on Debian or Ubuntu gets one; anybody else is told.
+$(STAMPS)/venv: requirements-dev.txt pyproject.toml
+	@python='$(PYTHON)'; \
+	if [ -z "$$python" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "== installing python3-venv"; \
+		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends python3 python3-venv >/dev/null; \
+		python3 -c $(SUITS) 2>/dev/null && python="$$(command -v python3)"; \
+	fi; \
+	if [ -z "$$python" ]; then \
+		echo "error: Causeway needs Python 3.11 or newer with its venv module, and found none on PATH."; \
+		echo "  to do: on Debian or Ubuntu: sudo apt-get install python3 python3-venv"; \
+		echo "         or name one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; \
+	fi >&2; \
+	echo "== Python environment $(VENV), from $$python"; SECONDS=0; \
+	{ $(BIN)/python -c $(SUITS) 2>/dev/null || "$$python" -m venv --clear $(VENV); } && \
+	$(PIP) --require-hashes -r requirements-dev.txt && \
+	$(PIP) --no-deps --no-build-isolation -e . && \
+	mkdir -p $(STAMPS) && touch $@ && echo "   Python environment: $$SECONDS s"
+
+requirements: $(STAMPS)/venv ## pin the newest versions that pyproject.toml allows
+	@test -x $(STAMPS)/uv/bin/uv || { $(BIN)/python -m venv $(STAMPS)/uv && $(STAMPS)/uv/bin/python -m pip install --quiet uv; }
+	@for set in "requirements.txt --extra up pyproject.toml" \
+		"requirements-dev.txt --extra up --group dev -c requirements.txt pyproject.toml" \
+		"requirements-go.txt --group pyproject.toml:go"; do \
+		echo "== $${set%% *}"; \
 		$(STAMPS)/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-			--custom-compile-command "make requirements" --extra up pyproject.toml -o $$set >/dev/null || exit 1; done
+			--custom-compile-command "make requirements" -o $$set >/dev/null || exit 1; done
+
+clean: ## remove what was built and cached; the sandbox and its state stay (make down)
+	@rm -rf $(VENV) $(STAMPS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find infra tests bench playbooks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

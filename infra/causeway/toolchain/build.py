@@ -26,6 +26,8 @@ _NETWORK = re.compile(
     r"dial tcp|i/o timeout|connection reset|connection refused|no such host|TLS handshake timeout|unexpected EOF"
     r"|50[0234] |429 Too Many|context deadline exceeded"
 )
+_NO_SPACE = "no space left on device"
+_DISK_GB = 11  # Go's two caches after a build of everything, as measured, and the tools
 _FOREIGN_TARGET = ("GOOS", "GOARCH", "GOFLAGS", "GOBIN", "GOWORK")  # a user's cross-compiling would build for elsewhere
 
 
@@ -182,6 +184,10 @@ def _go(
             subject=tool.name,
             where=str(log),
             hint="run the same command again: what is built and fetched is kept",
+        )
+    if any(_NO_SPACE in line for line in printed):
+        raise Permanent(
+            "disk-full", reason, subject=tool.name, where=str(log), hint=f"free {_DISK_GB} GB and run it again"
         )
     raise Permanent(
         "tool-build-failed",

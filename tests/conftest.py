@@ -1,0 +1,67 @@
+"""What this machine can run of the tests, said at the start; and the seeds of the tests that draw at random."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from causeway.toolchain.locate import locate_all, search_path, shortcoming
+from causeway.toolchain.manifest import Purpose, tools
+from causeway.toolchain.system import install_command, missing_programs
+
+# What may be left out on a machine that cannot run it. CAUSEWAY_TEST_REQUIRE="tools sandbox" makes that a failure.
+OPTIONAL = ("tools", "sandbox")
+REQUIRED = os.environ.get("CAUSEWAY_TEST_REQUIRE", "").split()
+SAMPLE = "0:3"
+LACKING = pytest.StashKey[dict[str, str]]()
+
+
+def _lacking_tools() -> str:
+    folders = search_path(Path(sys.prefix) / "bin", os.environ)
+    lacking = [found for found in locate_all(tools(), folders) if found.chosen is None]
+    reasons = "; ".join(f"{found.tool.name}: {shortcoming(found)}" for found in lacking)
+    return f"{reasons} (make tools)" if lacking else ""
+
+
+def _lacking_sandbox() -> str:
+    if not sys.platform.startswith("linux"):
+        return "the sandbox's hosts need Linux"
+    if os.geteuid() != 0:
+        return "the sandbox's hosts need root"
+    missing = missing_programs(os.environ)
+    lacking = [program for program in missing if program.purpose is Purpose.SANDBOX and program.needed]
+    return f"programs are missing ({install_command(lacking, root=True)})" if lacking else ""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--seeds", default=SAMPLE, metavar="FIRST:LAST", help=f"seeds of the random tests (default {SAMPLE})"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LACKING] = {"tools": _lacking_tools(), "sandbox": _lacking_sandbox()}
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    lacking = config.stash[LACKING]
+    lines = [f"left out: tests marked {marker}, since {why}" for marker, why in lacking.items() if why]
+    return [*lines, f"seeds: {config.getoption('--seeds')} (make soak SEEDS=0:1000 runs more)"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test with an argument `seed` runs once per seed; the seed stands in its name."""
+    if "seed" in metafunc.fixturenames:
+        first, last = str(metafunc.config.getoption("--seeds")).split(":")
+        metafunc.parametrize("seed", range(int(first), int(last)))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    lacking = config.stash[LACKING]
+    for item in items:
+        for marker in OPTIONAL:
+            if lacking[marker] and marker in item.keywords and marker not in REQUIRED:
+                item.add_marker(pytest.mark.skip(reason=lacking[marker]))
