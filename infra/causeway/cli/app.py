@@ -17,7 +17,7 @@ COMMANDS: dict[str, str] = {
     "doctor": "doctor",
     "env": "env",
 }
-GROUPS: dict[str, str] = {}
+GROUPS: dict[str, str] = {"sandbox": "sandbox"}
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 
@@ -38,13 +42,6 @@ class State(StrEnum):
     ORPHANED = "orphaned"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What a host's disk was made from, kept beside it."""
-
-    digest: str
-
-
 def group(layout: Layout, name: str) -> Cgroup:
     """The control group of one host."""
     return of_fleet(layout.fleet) / "hosts" / name
@@ -57,15 +54,21 @@ def existing(layout: Layout) -> tuple[str, ...]:
     return tuple(sorted(path.name for path in layout.hosts.iterdir() if not path.name.startswith(".")))
 
 
+def sweep(layout: Layout) -> None:
+    """Delete what an interrupted making or removal of a host has left."""
+    layout.hosts.mkdir(parents=True, exist_ok=True)
+    for leftover in layout.hosts.glob(".*"):
+        shutil.rmtree(leftover)
+
+
 def prepare(layout: Layout, image: Image, spec: SandboxSpec, host: HostSpec, public_key: str) -> None:
     """Make a host's disk: aside, then renamed into place, so that a half-made one is never booted."""
     fresh = layout.hosts / f".new-{host.name}"
-    if fresh.exists():
-        shutil.rmtree(fresh)
     for part in ("upper", "work", "root"):
         (fresh / part).mkdir(parents=True)
     rootfs.write(fresh / "upper", image.base, host, spec.mirrors, public_key)
-    (fresh / "record.json").write_text(json.dumps({"digest": made_from(image, spec, host), "lower": image.lower}))
+    record = {"digest": made_from(image, spec, host), "lower": image.lower, "host": asdict(host)}
+    (fresh / "record.json").write_text(json.dumps(record, indent=2))
     fresh.rename(layout.host(host.name))
 
 
@@ -80,6 +83,26 @@ def recorded_digest(layout: Layout, name: str) -> str | None:
         return str(json.loads((layout.host(name) / "record.json").read_text())["digest"])
     except (OSError, ValueError, KeyError):
         return None
+
+
+def recorded(layout: Layout, name: str) -> HostSpec:
+    """The host as it was declared when its disk was made.
+
+    Raises:
+        Permanent: this sandbox has no such host; the reason names the nearest.
+    """
+    try:
+        return HostSpec.from_dict(json.loads((layout.host(name) / "record.json").read_text())["host"])
+    except (OSError, KeyError) as error:
+        names = existing(layout)
+        near = get_close_matches(name, names, n=1)
+        raise Permanent(
+            "unknown-host",
+            f"the sandbox {layout.fleet} has no host {name!r}"
+            + (f"; did you mean {near[0]}?" if near else f"; it has: {', '.join(names) or 'none'}"),
+            where=str(layout.home),
+            hint="causeway sandbox status" if names else "causeway sandbox up",
+        ) from error
 
 
 def start(layout: Layout, name: str) -> None:
@@ -174,8 +197,8 @@ def answers(layout: Layout, host: HostSpec, timeout: float = 1.0) -> bool:
         return False
 
 
-def wait_ready(layout: Layout, host: HostSpec, timeout: float = BOOT_TIMEOUT_S) -> None:
-    """Wait until the host lets users in.
+def wait_ready(layout: Layout, host: HostSpec, given_up: threading.Event, timeout: float = BOOT_TIMEOUT_S) -> None:
+    """Wait until the host lets users in, or until nobody waits any more (`given_up`).
 
     Raises:
         Permanent: it ended while booting; its console's last lines are in the reason.
@@ -183,7 +206,7 @@ def wait_ready(layout: Layout, host: HostSpec, timeout: float = BOOT_TIMEOUT_S) 
     """
     deadline = time.monotonic() + timeout
     settled = time.monotonic() + 1  # the supervisor needs a moment to join its group
-    while not answers(layout, host):
+    while not answers(layout, host) and not given_up.is_set():
         now = time.monotonic()
         if now > settled and state(layout, host.name) is not State.RUNNING:
             raise Permanent(
@@ -235,9 +258,8 @@ def power_off(layout: Layout, name: str, *, timeout: float = 30) -> None:
 
 def _terminate(pid: int) -> None:
     try:
-        Path(f"/proc/{pid}").stat()
-        subprocess.run(["kill", "-TERM", str(pid)], capture_output=True, check=False)
-    except FileNotFoundError:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
         return
 
 
@@ -254,7 +276,5 @@ def remove(layout: Layout, name: str) -> None:
     if folder.exists():
         # First out of sight: a removal that is interrupted leaves no host that could be taken for whole.
         doomed = layout.hosts / f".old-{name}"
-        if doomed.exists():
-            shutil.rmtree(doomed)
         folder.rename(doomed)
         shutil.rmtree(doomed)

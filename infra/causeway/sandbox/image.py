@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from causeway.errors import CausewayError, Retryable
 from causeway.sandbox import cache as store
+from causeway.sandbox import kernels
 from causeway.sandbox.command import run, stream
 from causeway.sandbox.hardware import write_sysctl
 
 SUITE = "bookworm"
 OS = "debian 12"
 LAYER = Path(__file__).parent / "data" / "layer"
+BUILT_FROM = "usr/lib/causeway-sandbox/built-from.list"
 KEYRING = "usr/share/keyrings/causeway-sandbox.gpg"
 
 PACKAGES = (
@@ -90,20 +92,30 @@ def source(environ: Mapping[str, str]) -> Source:
     return Source(mirror=mirror, proxy=proxy or None)
 
 
+def _recipe() -> str:
+    return store.digest(SUITE, PACKAGES, *MASKED, *ENABLED, *EMPTIED)
+
+
+def is_cached(cache: Path) -> bool:
+    """Whether the long part of the image is there already."""
+    return (cache / f"image-{_recipe()}").is_dir()
+
+
 def ensure(cache: Path, public_key: Path, environ: Mapping[str, str], note: Callable[[str], None]) -> Image:
     """The image, built when the cache does not hold it. `note` is told how far the build is.
 
     Raises:
         Retryable: Debian's packages cannot be had now.
     """
-    recipe = store.digest(SUITE, PACKAGES, *MASKED, *ENABLED, *EMPTIED)
+    recipe = _recipe()
 
     def waiting() -> None:
         note("another process builds it; waiting")
 
     base = store.ensure(cache, f"image-{recipe}", lambda at: _build_base(at, source(environ), note), waiting)
-    content = store.digest(recipe, store.tree_digest(LAYER), public_key.read_bytes())
-    layer = store.ensure(cache, f"layer-{content}", lambda at: _build_layer(at, public_key), waiting)
+    kernel = kernels.installed(os.uname().release)
+    content = store.digest(recipe, store.tree_digest(LAYER), public_key.read_bytes(), repr(kernel))
+    layer = store.ensure(cache, f"layer-{content}", lambda at: _build_layer(at, base, public_key, kernel), waiting)
     return Image(layer=layer, base=base, digest=content)
 
 
@@ -113,7 +125,7 @@ def _build_base(root: Path, origin: Source, note: Callable[[str], None]) -> None
         env["http_proxy"] = origin.proxy
     # Nothing of it outlives this process: neither the programs nor what they mount.
     cage = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    make = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(root)]
+    make = ["debootstrap", "--force-check-gpg", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(root)]
     try:
         stream([*cage, *make, *([origin.mirror] if origin.mirror else [])], env=env, line=note, where=str(root))
     except CausewayError as error:
@@ -139,6 +151,8 @@ def clean(root: Path) -> None:
     for key in (root / "etc/ssh").glob("ssh_host_*"):
         key.unlink()
     (root / "etc/machine-id").write_text("")
+    (root / BUILT_FROM).parent.mkdir(parents=True, exist_ok=True)
+    (root / "etc/apt/sources.list").rename(root / BUILT_FROM)
     (root / "etc/apt/sources.list").write_text("")
     units = root / "etc/systemd/system"
     for unit in MASKED:
@@ -147,16 +161,28 @@ def clean(root: Path) -> None:
         _link(units / name, target)
 
 
+def built_from(base: Path) -> str:
+    """The mirror that the image's packages came from."""
+    words = (base / BUILT_FROM).read_text().split()
+    return next(word for word in words if "://" in word)
+
+
 def _link(path: Path, target: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     path.symlink_to(target)
 
 
-def _build_layer(root: Path, public_key: Path) -> None:
+def _build_layer(root: Path, base: Path, public_key: Path, kernel: Sequence[kernels.Package]) -> None:
     shutil.copytree(LAYER, root, dirs_exist_ok=True)
     write_sysctl(root / "etc/sandbox/hardware/sysctl-net-core")
     (root / KEYRING).parent.mkdir(parents=True)
     (root / KEYRING).write_bytes(public_key.read_bytes())
+    status = root / "var/lib/dpkg/status"
+    status.parent.mkdir(parents=True)
+    entries = ["\n" + kernels.register(package, root) for package in kernel]
+    status.write_text((base / "var/lib/dpkg/status").read_text().rstrip("\n") + "\n" + "".join(entries))
+    for package in kernel:
+        kernels.unpack(package, root)
     for path in [root, *root.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)

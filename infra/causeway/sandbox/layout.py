@@ -11,6 +11,7 @@ from pathlib import Path
 from causeway.errors import Permanent
 
 RUN_ROOT = Path("/run/causeway")
+NAME_LINE = re.compile(r"^name:\s*[\"']?([A-Za-z0-9-]+)", re.MULTILINE)
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
@@ -114,6 +115,32 @@ def layout(fleet: str, root: Path, environ: Mapping[str, str]) -> Layout:
         )
     cache = Path(environ["CAUSEWAY_CACHE"]).absolute() if environ.get("CAUSEWAY_CACHE") else root / "cache"
     return Layout(fleet=fleet, home=root / "sandbox" / fleet, cache=cache)
+
+
+def declared_name(fleet_dir: Path) -> str:
+    """The fleet's name as `fleet.yaml` gives it, read without the rest.
+
+    So a declaration that is broken elsewhere still lets its sandbox be looked into and taken down.
+
+    Raises:
+        Permanent: there is no such file, or no name in it.
+    """
+    file = fleet_dir / "fleet.yaml" if fleet_dir.is_dir() else fleet_dir
+    try:
+        found = NAME_LINE.search(file.read_text("utf-8", errors="replace"))
+    except OSError as error:
+        reason = f"the declaration cannot be read: {error.strerror}"
+    else:
+        if found:
+            return found[1]
+        reason = "it has no line `name: ...`"
+    up = sorted(path.parent.name for path in RUN_ROOT.glob("*/home"))
+    raise Permanent(
+        "no-fleet-name",
+        reason + (f"; sandboxes that are up: {', '.join(up)}" if up else ""),
+        where=str(file),
+        hint="name the fleet's folder with --fleet DIR, or the sandbox with --name NAME",
+    )
 
 
 def recorded_home(fleet: str) -> Path | None:

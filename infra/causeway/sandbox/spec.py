@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from ipaddress import IPv4Network
+from typing import Any
 from zlib import crc32
 
 # RFC 2544 sets this range aside for test equipment: no real network, so no declared fabric, uses it.
@@ -61,6 +62,14 @@ class HostSpec:
     expected: int = 0
     devices: tuple[PciDevice, ...] = ()
     fabric: Fabric | None = None
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> HostSpec:
+        """The host that `dataclasses.asdict` has taken apart."""
+        made = dict(values, aliases=tuple(values["aliases"]))
+        made["devices"] = tuple(PciDevice(**device) for device in values["devices"])
+        made["fabric"] = Fabric(**values["fabric"]) if values["fabric"] else None
+        return cls(**made)
 
     @property
     def accelerators(self) -> tuple[PciDevice, ...]:
