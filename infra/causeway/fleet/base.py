@@ -22,6 +22,7 @@ class Model(BaseModel):
 
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_DAY = re.compile(r"20\d\d-\d\d-\d\d", re.ASCII)
 DURATION_PATTERN = r"^(?=\d)(\d+d)?(\d+h)?(\d+m)?(\d+s)?$"
 
 
@@ -39,16 +40,15 @@ def _duration(value: Any) -> Any:
 
 
 def _day(value: Any) -> Any:
-    if isinstance(value, datetime):
-        raise ValueError("a day is written as 2026-11-22, without a time")  # noqa: TRY004 - pydantic wants ValueError
-    if isinstance(value, date):
-        return value
-    if isinstance(value, str):
+    """A day between 2000 and 2099: anything else is a slip of the finger."""
+    if isinstance(value, str) and _DAY.fullmatch(value):
         try:
             return date.fromisoformat(value)
         except ValueError as error:
-            raise ValueError("a day is written as 2026-11-22") from error
-    raise ValueError("a day is written as 2026-11-22")
+            raise ValueError("the calendar has no such day") from error
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise ValueError("a day from 2000 to 2099 is written as 2026-11-22, without a time")
 
 
 def _decimal(value: Any) -> Any:

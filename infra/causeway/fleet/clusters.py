@@ -48,7 +48,7 @@ class Fabric(Model):
     speed_gbps: Number | None = None
     """Speed of a port in gigabits per second."""
     addresses: Text | None = None
-    """Address of each port, with `{host}` (the host's number in its pool) and `{port}`, both from 1, and the prefix length."""
+    """Address and prefix length of each port, with `{host}` (the host's number in its pool) and `{port}`, from 1."""
     gateway: Text | None = None
     """Gateway of the ports."""
 

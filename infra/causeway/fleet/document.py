@@ -22,7 +22,7 @@ class HostOverride(Model):
     state: Literal["in_service", "joining", "out_of_service", "retired"] = "in_service"
     """`joining` is not yet in service; `out_of_service` is left alone for a time; `retired` is gone."""
     reason: Text | None = None
-    """Why; required when the host is not in service."""
+    """Why; required when the host is out of service or retired."""
     ticket: Text | None = None
     """Ticket that tells more."""
     until: Day | None = None

@@ -29,10 +29,15 @@ class _Builder:
     order: list[tuple[str, str]] = field(default_factory=list)
     pools: dict[tuple[str, str], PoolHosts] = field(default_factory=dict)
 
+    incomplete: set[tuple[str, str]] = field(default_factory=set)
+
     def build(self) -> HostTable:
         for cluster_name, cluster in self.fleet.clusters.items():
             for pool_name, pool in cluster.pools.items():
+                before = self.problems.count
                 self._pool(cluster_name, pool_name, pool)
+                if self.problems.count > before:
+                    self.incomplete.add((cluster_name, pool_name))
         self._overrides()
         return HostTable(self.pools, tuple(self.order), self.index)
 
@@ -115,8 +120,10 @@ class _Builder:
             self.pools[key] = _with(self.pools[key], hosts)
 
 
-def build_hosts(fleet: Fleet, marks: Marks, problems: Collector, read_csv: ReadCsv) -> HostTable:
-    """The hosts of a fleet.
+def build_hosts(
+    fleet: Fleet, marks: Marks, problems: Collector, read_csv: ReadCsv
+) -> tuple[HostTable, frozenset[tuple[str, str]]]:
+    """Build the table of a fleet's hosts; with it the pools that are incomplete, because of an error.
 
     Args:
         fleet: the declaration.
@@ -124,7 +131,8 @@ def build_hosts(fleet: Fleet, marks: Marks, problems: Collector, read_csv: ReadC
         problems: receives ranges and rows that cannot be meant, and hosts that are named twice.
         read_csv: reads the file that a pool's `hosts_from` names.
     """
-    return _Builder(fleet, marks, problems, read_csv).build()
+    builder = _Builder(fleet, marks, problems, read_csv)
+    return builder.build(), frozenset(builder.incomplete)
 
 
 def _with(pool: PoolHosts, hosts: Mapping[str, Host]) -> PoolHosts:

@@ -1,4 +1,4 @@
-"""Loads a declaration: files, YAML, version, models, hosts, references. All errors come at once, each with its place."""
+"""Loads a declaration: files, YAML, version, models, hosts, references. All errors come at once, with their places."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from causeway.fleet.checks import check_references
+from causeway.fleet.checks import check_entries
+from causeway.fleet.checks.context import Checked
 from causeway.fleet.document import Fleet
 from causeway.fleet.entries import without
 from causeway.fleet.files import Folder, decode, find_root
@@ -81,8 +82,9 @@ class _Loader:
         if fleet is None:
             self._raise()
             raise AssertionError("a fleet that is missing has its error")
-        hosts = build_hosts(fleet, marks, self.problems, lambda file, path: self._csv(file, path, marks))
-        check_references(fleet, document, left_out, marks, hosts, self.problems)
+        hosts, incomplete = build_hosts(fleet, marks, self.problems, lambda file, path: self._csv(file, path, marks))
+        checked = Checked(fleet, document, left_out, marks, hosts, incomplete, self.problems)
+        check_entries(checked)
         self._raise()
         return LoadedFleet(fleet, self.root, _digest(self.files, len(self.folder.shown) + 1), marks, hosts)
 

@@ -44,9 +44,9 @@ class Site(Model):
     country: Country
     """Country in which the hosts stand."""
     tenure: Tenure
-    """`owned`, `leased` (hosts of a third party, reached over SSH) or `cloud` (a rented cluster without host access)."""
+    """`owned`, `leased` (hosts of a third party, reached over SSH) or `cloud` (a rented cluster, no access to hosts)."""
     owner: Name | None = None
-    """Party that owns the hosts. Required; optional here so that its absence is told together with everything else."""
+    """Party that owns the hosts. Required; its absence is told together with everything else."""
     operator: Name | None = None
     """Party that operates the hosts. Required, as `owner`."""
     time_zone: Text

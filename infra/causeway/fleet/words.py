@@ -219,10 +219,12 @@ def _refusals(error: ValidationError, document: Any, marks: Marks) -> Iterator[t
     """Each refusal with the number of alternatives' names that pydantic put into its path."""
     for line in error.errors(include_url=False, include_input=False):
         path: list[str | int] = []
-        value = document
+        value: Any = document
         names = 0
         for at, step in enumerate(line["loc"]):
-            if (isinstance(value, dict) and step in value) or (isinstance(value, list) and isinstance(step, int) and step < len(value)):
+            if (isinstance(value, dict) and step in value) or (
+                isinstance(value, list) and isinstance(step, int) and step < len(value)
+            ):
                 value = value[step]
             elif line["type"] == "missing" and at == len(line["loc"]) - 1:
                 value = None
@@ -236,7 +238,7 @@ def _refusals(error: ValidationError, document: Any, marks: Marks) -> Iterator[t
 
 
 def _best(refusals: Iterator[tuple[int, Refusal]]) -> Iterator[Refusal]:
-    """Of the refusals of several alternatives at one place only the first; what lies deeper is nearer to what was meant."""
+    """Of the refusals of several alternatives at one place, the first."""
     told: set[tuple[Path, str, bool]] = set()
     for names, refusal in refusals:
         key = (refusal.path, "" if names else refusal.kind, refusal.of_key)
