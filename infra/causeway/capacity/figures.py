@@ -1,4 +1,4 @@
-"""Amounts of money in the currency of reports: known with their sources, or unknown with the reason. Never zero for unknown."""
+"""Amounts of money in the currency of reports: known, or unknown with the reason, but never zero for unknown."""
 
 from __future__ import annotations
 

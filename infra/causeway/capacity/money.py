@@ -111,7 +111,7 @@ def _pool_line(loaded: LoadedFleet, exchange: Exchange, pool: PoolCapacity, on: 
     if lease is not None:
         kind = "cloud" if loaded.fleet.sites[lease.site].tenure == "cloud" else "leased"
         monthly, basis = _lease_share(lease, exchange, pool, on)
-        source = _source(lease.price.source if lease.price else "", lease.price and lease.price.currency, exchange)
+        source = _price_source(lease, exchange)
     elif declared.cost is not None:
         kind = declared.cost.kind
         monthly, basis = _own_cost(declared.cost, exchange, pool.hosts, on)
@@ -182,14 +182,15 @@ def _months_between(start: date, end: date) -> int:
     return months if end.day >= start.day else months - 1
 
 
-def _source(source: str, currency: str | None, exchange: Exchange) -> str:
-    rate = exchange.note(currency) if currency else ""
-    return "; ".join(part for part in (source, rate) if part)
+def _source(source: str, currency: str, exchange: Exchange) -> str:
+    return "; ".join(part for part in (source, exchange.note(currency)) if part)
 
 
-def _unplaced(
-    loaded: LoadedFleet, exchange: Exchange, uses: tuple[LeaseUse, ...], on: date
-) -> Iterator[CostLine]:
+def _price_source(lease: Lease, exchange: Exchange) -> str:
+    return _source(lease.price.source, lease.price.currency, exchange) if lease.price else ""
+
+
+def _unplaced(loaded: LoadedFleet, exchange: Exchange, uses: tuple[LeaseUse, ...], on: date) -> Iterator[CostLine]:
     """What is paid for committed accelerators that are in no pool."""
     for lease_use in uses:
         lease = loaded.fleet.leases[lease_use.lease]
@@ -208,7 +209,7 @@ def _unplaced(
             kind="cloud" if loaded.fleet.sites[lease.site].tenure == "cloud" else "leased",
             monthly=Figure() if idle_reason else monthly,
             basis=idle_reason or f"{lease_use.unplaced} committed accelerators in no pool",
-            source=_source(lease.price.source if lease.price else "", lease.price and lease.price.currency, exchange),
+            source=_price_source(lease, exchange),
         )
 
 

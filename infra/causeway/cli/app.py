@@ -14,6 +14,7 @@ from causeway.errors import CausewayError
 
 # command -> module of `causeway.cli` that holds it as `command`, or, for a group, as `app`
 COMMANDS: dict[str, str] = {
+    "cost": "cost",
     "doctor": "doctor",
     "env": "env",
 }

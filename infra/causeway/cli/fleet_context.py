@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from causeway.capacity.money import CostReport
+    from causeway.capacity.offer import Capacity
+    from causeway.catalog import Catalog
     from causeway.fleet.load import LoadedFleet
 
 
@@ -63,3 +66,30 @@ class FleetContext:
 
         with self.timed("load"):
             return load_fleet(self.folder)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The catalog with the fleet's own entries."""
+        from causeway.catalog import load_catalog  # noqa: PLC0415 - see the module
+
+        loaded = self.loaded
+        with self.timed("catalog"):
+            return load_catalog(loaded.fleet.catalog)
+
+    @cached_property
+    def capacity(self) -> Capacity:
+        """Accelerators offered, asked and left."""
+        from causeway.capacity.offer import compute  # noqa: PLC0415 - see the module
+
+        loaded = self.loaded
+        with self.timed("capacity"):
+            return compute(loaded)
+
+    @cached_property
+    def cost(self) -> CostReport:
+        """What the fleet costs on the day."""
+        from causeway.capacity.money import cost_report  # noqa: PLC0415 - see the module
+
+        loaded, capacity = self.loaded, self.capacity
+        with self.timed("cost"):
+            return cost_report(loaded, capacity, self.on)
