@@ -157,7 +157,8 @@ def ssh(
     """Log in to a host, or run a command there (`causeway sandbox ssh HOST -- COMMAND`)."""
     place = _place(fleet, None)
     hosts.recorded(place, host)
-    os.execvp("ssh", ["ssh", "-F", str(place.ssh_config), host, *(["--", *command] if command else [])])  # noqa: S606 - becomes ssh
+    words = command[1:] if command and command[0] == "--" else command or []
+    os.execvp("ssh", ["ssh", "-F", str(place.ssh_config), host, *(["--", *words] if words else [])])  # noqa: S606 - becomes ssh
 
 
 @app.command()

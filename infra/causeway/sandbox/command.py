@@ -22,7 +22,7 @@ def run(
     cwd: Path | None = None,
     timeout: float = 120,
 ) -> str:
-    """Run a program to its end and return what it wrote.
+    """Run a program to its end and return what it wrote to its standard output.
 
     Raises:
         Permanent: it is not there, or it ended with an error; the end of its output is in the reason.
@@ -32,12 +32,10 @@ def run(
     try:
         done = subprocess.run(
             words,
-            input=stdin,
+            input=stdin or "",
             env=None if env is None else dict(env),
             cwd=cwd,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
             text=True,
             errors="replace",
             timeout=timeout,
@@ -50,7 +48,7 @@ def run(
     except subprocess.TimeoutExpired as error:
         raise Retryable("timeout", f"`{' '.join(words)}` took longer than {timeout:.0f} s", where=where) from error
     if done.returncode:
-        said = done.stdout.strip()[-TAIL:] or "nothing"
+        said = (done.stdout + done.stderr).strip()[-TAIL:] or "nothing"
         raise Permanent(
             "command-failed", f"`{' '.join(words)}` ended with status {done.returncode} and said: {said}", where=where
         )

@@ -13,17 +13,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from causeway.errors import CausewayError, Retryable
 from causeway.sandbox import cache as store
 from causeway.sandbox import image, kernels, signing, standins
 from causeway.sandbox.command import run
+from causeway.sandbox.standins import Artifact
 
-if TYPE_CHECKING:
-    from causeway.sandbox.standins import Artifact
-
-STANDINS = Path(__file__).parent / "standins"
+DEBIAN, VENDORS = "debian", "vendor"
 POOL_LIST = Path(__file__).parent / "data" / "pool.txt"
 HASHES = {"MD5Sum": "md5", "SHA256": "sha256"}
 DATE = "Thu, 01 Jan 2026 00:00:00 UTC"  # fixed, so that the same input makes the same index
@@ -56,7 +53,7 @@ def ensure(cache: Path, base: Path, key: Path, note: Callable[[str], None]) -> P
         note("building and signing the stand-in packages")
         _build(folder, pool, key, release)
 
-    own = store.tree_digest(STANDINS)
+    own = store.tree_digest(Path(standins.__file__).parent)
     code = [Path(module).read_bytes() for module in (kernels.__file__, __file__)]
     recipe = store.digest(pool.name, own, release, signing.public_key(key).read_bytes(), *code)
     return store.ensure(cache, f"mirror-{recipe}", build, waiting)
@@ -100,27 +97,34 @@ def _fetch_pool(folder: Path, base: Path) -> None:
 
 
 def _build(root: Path, pool: Path, key: Path, release: str) -> None:
-    debian = root / "debian" / "pool"
+    debian = folder_of(root, DEBIAN)
     debian.mkdir(parents=True)
     for deb in pool.iterdir():
         os.link(deb, debian / deb.name)
     with tempfile.TemporaryDirectory(prefix="cw-mirror-") as scratch:
         for package in kernels.packages(release):
             kernels.build(package, Path(scratch), debian)
-        artifacts = standins.build(Path(scratch) / "standins", release) if hasattr(standins, "build") else []
+        blobs = {"vendor_key": signing.public_key(key).read_bytes()}
+        artifacts = standins.build(Path(scratch) / "standins", release, blobs=blobs)
         for artifact in artifacts:
-            target = root / artifact.repo / artifact.path.name
+            target = folder_of(root, artifact.repo) / artifact.path.name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(artifact.path, target)
+    vendors = sorted({artifact.repo for artifact in artifacts} - {DEBIAN})
     with signing.signer(key) as sign:
-        index_suite(root / "debian", sign)
-        for repo in sorted({artifact.repo for artifact in artifacts} - {"debian/pool"}):
-            index_vendor(root, repo, [artifact for artifact in artifacts if artifact.repo == repo], sign)
-    for name in ("debian", *sorted(f"vendor/{path.name}" for path in (root / "vendor").glob("*"))):
-        shutil.copyfile(signing.public_key(key), root / name / "key.gpg")
-        shutil.copyfile(signing.public_key_armoured(key), root / name / "key.asc")
+        index_suite(root / DEBIAN, sign)
+        for vendor in vendors:
+            index_vendor(folder_of(root, vendor), [each for each in artifacts if each.repo == vendor], sign)
+    for folder in (root / DEBIAN, *(folder_of(root, vendor) for vendor in vendors)):
+        shutil.copyfile(signing.public_key(key), folder / "key.gpg")
+        shutil.copyfile(signing.public_key_armoured(key), folder / "key.asc")
     for path in [root, *root.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def folder_of(root: Path, repo: str) -> Path:
+    """Where a repository's packages lie: /debian/pool, or /vendor/NAME."""
+    return root / DEBIAN / "pool" if repo == DEBIAN else root / VENDORS / repo
 
 
 def index_suite(root: Path, sign: Callable[[Path], None]) -> None:
@@ -133,10 +137,9 @@ def index_suite(root: Path, sign: Callable[[Path], None]) -> None:
     _write_release(suite, fields, sign)
 
 
-def index_vendor(root: Path, repo: str, artifacts: Sequence[Artifact], sign: Callable[[Path], None]) -> None:
+def index_vendor(folder: Path, artifacts: Sequence[Artifact], sign: Callable[[Path], None]) -> None:
     """Index a vendor's folder: checksums, a manifest, and a flat apt repository (`deb URL /`) where it has packages."""
-    folder = root / repo
-    if any(artifact.path.suffix == ".deb" for artifact in artifacts):
+    if any(artifact.kind == "deb" for artifact in artifacts):
         scan = ["dpkg-scanpackages", "--multiversion", "."]
         _write_packages(folder, run(scan, cwd=folder, where="dpkg-scanpackages"))
         _write_release(folder, {"Suite": "stable"}, sign)
@@ -151,6 +154,7 @@ def index_vendor(root: Path, repo: str, artifacts: Sequence[Artifact], sign: Cal
                 "name": artifact.name,
                 "version": artifact.version,
                 "arch": artifact.arch,
+                "os": image.OS,
                 "file": path.name,
                 "size": path.stat().st_size,
                 "sha256": artifact.sha256,
