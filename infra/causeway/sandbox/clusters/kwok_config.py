@@ -70,6 +70,7 @@ def options() -> dict[str, Any]:
         "kubeAdmission": True,
         "disableQPSLimits": True,
         "enableCRDs": ["Logs"],
+        "heartbeatFactor": 1,  # its default multiplies the two periods below by five
         "kubeControllerManagerNodeMonitorGracePeriodMilliseconds": NODE_MONITOR_GRACE_MS,
         "kubeControllerManagerNodeMonitorPeriodMilliseconds": NODE_MONITOR_PERIOD_MS,
     }

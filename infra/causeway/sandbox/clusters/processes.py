@@ -31,13 +31,13 @@ class Process:
 
 
 def below(folder: Path) -> tuple[Process, ...]:
-    """The processes of this user that have a path below `folder` in their arguments."""
+    """The processes that have a path below `folder` in their arguments: root sees every user's."""
     found = []
     for entry in os.scandir("/proc"):
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         process = _read(int(entry.name))
-        if process is not None and process.names(folder) and _is_ours(process.pid):
+        if process is not None and process.names(folder) and _may_end(process.pid):
             found.append(process)
     return tuple(found)
 
@@ -76,9 +76,9 @@ def _read(pid: int) -> Process | None:
     return Process(pid, tuple(os.fsdecode(word) for word in words)) if words else None
 
 
-def _is_ours(pid: int) -> bool:
+def _may_end(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}").stat().st_uid == os.geteuid()
+        return os.geteuid() in (0, Path(f"/proc/{pid}").stat().st_uid)
     except OSError:  # it ended meanwhile
         return False
 

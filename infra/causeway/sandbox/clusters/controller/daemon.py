@@ -91,4 +91,5 @@ def _code() -> str:
 def _environment() -> dict[str, str]:
     package_root = str(Path(__file__).parents[4])
     kept = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
-    return kept | {"PYTHONPATH": package_root, "PYTHONUNBUFFERED": "1"}
+    inherited = [path for path in (os.environ.get("PYTHONPATH"),) if path]
+    return kept | {"PYTHONPATH": os.pathsep.join([package_root, *inherited]), "PYTHONUNBUFFERED": "1"}

@@ -7,15 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Protocol
 
 import yaml
 
 from causeway.sandbox import hosts
 from causeway.sandbox.clusters.controller.state import Holder, HostState
 from causeway.sandbox.layout import Layout
+from causeway.sandbox.standins.state import AcceleratorState
 
-HOST_RECORD = "etc/sandbox/host.json"
 # systemd-tmpfiles makes it at boot and systemd-user-sessions removes it: before that nobody may log in, and no kubelet
 # would have started.
 BOOTING = "run/nologin"
@@ -26,43 +25,7 @@ _INDEXED = re.compile(r"[a-z_]+(\d+)")
 _DEVICE = re.compile(r"/dev/[\w./-]+")
 
 
-class AcceleratorState(Protocol):
-    """What the stand-ins tell of a host's accelerators."""
-
-    @property
-    def driver_version(self) -> str | None:
-        """Of the loaded driver."""
-
-    @property
-    def loaded(self) -> bool:
-        """Whether the kernel modules are in memory."""
-
-    @property
-    def healthy(self) -> int:
-        """How many accelerators can take work; none when the driver does not verify."""
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Everything that is wrong."""
-
-
-Reader = Callable[[Path, Path], AcceleratorState]
-
-
-@dataclass(frozen=True, slots=True)
-class NoDriver:
-    """The state of a host on which no driver is installed."""
-
-    driver_version: str | None = None
-    loaded: bool = False
-    healthy: int = 0
-    reasons: tuple[str, ...] = ("no driver is installed",)
-
-
-def read_stand_ins(root: Path, record: Path) -> AcceleratorState:
-    """What the stand-ins on a host say. None is installed, as far as this can tell."""
-    del root, record
-    return NoDriver()
+Reader = Callable[[Path], AcceleratorState]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +48,7 @@ class SandboxHosts:
     Args:
         layout: where the fleet's hosts lie.
         vendors: the vendor of each host's accelerators; a host without any is not in it.
-        read: tells the accelerators' state from a host's root folder and its record.
+        read: tells the accelerators' state from a host's root folder.
     """
 
     def __init__(self, layout: Layout, vendors: Mapping[str, str], read: Reader) -> None:
@@ -107,13 +70,13 @@ class SandboxHosts:
                 return HostState(running=False)
             if host not in self._vendors:
                 return HostState(running=True, boot=boot)
-            state = self._read(root, root / HOST_RECORD)
+            state = self._read(root)
         except OSError as error:  # it ended while we looked, or its record is being written
             return HostState(running=_start_time(pid) is not None, boot=boot, reason=f"cannot look: {error.strerror}")
         return HostState(
             running=True,
             boot=boot,
-            healthy=state.healthy if state.loaded and state.driver_version else 0,
+            healthy=state.healthy if state.loaded else 0,
             reason="; ".join(state.reasons),
         )
 

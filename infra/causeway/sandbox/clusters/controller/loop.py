@@ -19,11 +19,12 @@ from causeway.errors import CausewayError
 from causeway.sandbox.clusters.api import Access, Api
 from causeway.sandbox.clusters.controller import decide
 from causeway.sandbox.clusters.controller.decide import Decision, Memory
-from causeway.sandbox.clusters.controller.hosts import SandboxHosts, read_stand_ins
+from causeway.sandbox.clusters.controller.hosts import SandboxHosts
 from causeway.sandbox.clusters.controller.kubelet import Kubelets, log_lines
 from causeway.sandbox.clusters.controller.state import Hosts, HostState, Pod, pod_from
 from causeway.sandbox.layout import Layout
 from causeway.sandbox.spec import NodeSpec
+from causeway.sandbox.standins import state
 
 LOOK_S = 1.0  # how often hosts are looked at
 SETTLE_S = 0.1  # pods' events that come together are handled together
@@ -132,9 +133,9 @@ class Worker:
 
     def _look(self) -> None:
         for name, entry in self._nodes.items():
-            state = self._states.get(name) or self._recall(entry)
-            if state is not None:
-                self._reconcile(state)
+            known = self._states.get(name) or self._recall(entry)
+            if known is not None:
+                self._reconcile(known)
         self._show_logs()
 
     def _recall(self, entry: dict[str, Any]) -> NodeState | None:
@@ -220,7 +221,7 @@ def sandbox_hosts(config: dict[str, Any]) -> Hosts | None:
     if os.geteuid() != 0:
         return None
     home = Path(config["home"])
-    return SandboxHosts(Layout(config["fleet"], home=home, cache=home), config["vendors"], read_stand_ins)
+    return SandboxHosts(Layout(config["fleet"], home=home, cache=home), config["vendors"], state.read)
 
 
 def main(path: Path) -> None:
