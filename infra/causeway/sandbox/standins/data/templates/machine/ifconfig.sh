@@ -1,0 +1,3 @@
+#!/bin/sh
+# @BANNER@
+exec ip address show

@@ -1,0 +1,1 @@
+"""Cambricon's stand-ins: cnmon and what its driver shows in /proc."""
