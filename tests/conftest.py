@@ -32,7 +32,7 @@ def _lacking_sandbox() -> str:
     if os.geteuid() != 0:
         return "the sandbox's hosts need root"
     missing = missing_programs(os.environ)
-    lacking = [program for program in missing if program.purpose is Purpose.SANDBOX and program.needed]
+    lacking = [program for program in missing if program.purpose is Purpose.SANDBOX]
     return f"programs are missing ({install_command(lacking, root=True)})" if lacking else ""
 
 

@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.toolchain.fakes import FAKE_GO, FakeShop, write_program
 
 from causeway.toolchain.build import Workshop
 from causeway.toolchain.manifest import tools
+from tests.toolchain.fakes import FAKE_GO, FakeShop, write_program
 
 TOP = Path(__file__).parents[2]
 

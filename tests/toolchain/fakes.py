@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def write_program(file: Path, script: str) -> Path:
 
 def printing(file: Path, text: str) -> Path:
     """A program that prints a text whatever it is asked."""
-    return write_program(file, f"cat <<'END'\n{text}\nEND")
+    return write_program(file, f"echo {shlex.quote(text)}")
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from tests.toolchain.fakes import FakeShop, printing
 
 from causeway.errors import Permanent, Retryable
 from causeway.toolchain.build import Workshop, build_missing
 from causeway.toolchain.manifest import tools
 from causeway.toolchain.progress import Progress
+from tests.toolchain.fakes import FakeShop, printing
 
 NAMES = ["etcd", "kwok", "kwokctl", "helm"]
 WANTED = tuple(tool for tool in tools() if tool.name in NAMES)

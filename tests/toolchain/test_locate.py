@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.toolchain.fakes import printing, write_program
 
 from causeway.errors import Permanent
 from causeway.toolchain.locate import Verdict, locate, locate_all, require, search_path, shortcoming
 from causeway.toolchain.manifest import Tool, tools
+from tests.toolchain.fakes import printing, write_program
 
 # As the built tools print it on a Linux machine; official releases differ in what follows the version.
 PRINTED = {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from causeway import __version__
 from causeway.cli.output import print_error
-from causeway.errors import CausewayError
+from causeway.errors import CausewayError, Permanent
 
 # command -> module of `causeway.cli` that holds it as `command`, or, for a group, as `app`
 COMMANDS: dict[str, str] = {
@@ -40,6 +40,8 @@ def _root(
 
 def _wanted(argv: list[str]) -> set[str]:
     """The commands to load: only the one that is called, all when help or a wrong word asks for the list."""
+    if argv[:1] == ["--version"]:
+        return set()
     known = COMMANDS.keys() | GROUPS.keys()
     called = next((word for word in argv if not word.startswith("-")), None)
     return {called} if called in known else set(known)
@@ -55,16 +57,44 @@ def build_app(argv: list[str]) -> typer.Typer:
     for name in [*COMMANDS, *GROUPS]:
         if name not in _wanted(argv):
             continue
-        if name in COMMANDS:
-            app.command(name)(import_module(f"causeway.cli.{COMMANDS[name]}").command)
-        else:
-            app.add_typer(import_module(f"causeway.cli.{GROUPS[name]}").app, name=name)
+        try:
+            _register(app, name)
+        except ModuleNotFoundError as error:
+            _register_lacking(app, name, error)
     return app
+
+
+def _register(app: typer.Typer, name: str) -> None:
+    if name in COMMANDS:
+        app.command(name)(import_module(f"causeway.cli.{COMMANDS[name]}").command)
+    else:
+        app.add_typer(import_module(f"causeway.cli.{GROUPS[name]}").app, name=name)
+
+
+def _register_lacking(app: typer.Typer, name: str, error: ModuleNotFoundError) -> None:
+    """A command whose packages are not installed is listed all the same, and says so when it is called."""
+    lacking = error.name or ""
+    if lacking.partition(".")[0] in ("causeway", ""):
+        raise error
+
+    def refuse() -> None:
+        raise Permanent(
+            "extra-missing",
+            f"it needs the Python package {lacking}, which is not installed",
+            subject=f"causeway {name}",
+            hint="pip install 'causeway[up]'",
+        )
+
+    anything = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+    app.command(name, help="Not available: needs pip install 'causeway[up]'.", context_settings=anything)(refuse)
 
 
 def main() -> None:
     """Entry point of the console script. Exit statuses: see docs/cli.md."""
     argv = sys.argv[1:]
+    # A wrong word is an error like any other: the 2 that Typer gives it means "changes found" here.
+    usage_error: Any = typer.BadParameter.__mro__[1]
+    usage_error.exit_code = EXIT_ERROR
     try:
         build_app(argv)(args=argv)
     except CausewayError as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -11,7 +12,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from causeway.cli.options import DEFAULT_FLEET, JsonOption
 from causeway.cli.output import console, print_json
+from causeway.errors import Problems
+from causeway.sandbox import checks as machine_checks
+from causeway.sandbox.layout import home_root
 from causeway.toolchain.doctor import Check, Status, checks, exit_status
 from causeway.toolchain.manifest import Purpose
 
@@ -23,19 +28,40 @@ def command(
     purpose: Annotated[
         list[Purpose] | None, typer.Option("--for", help="Look only at what this needs; may be given several times.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Look at the tools, programs and packages of this machine.
 
     Exit status: 0 when all that is needed is good, 1 when something needed is missing.
     """
-    found = [check for check in checks(os.environ) if not purpose or check.purpose in purpose]
+    looked_at = (*checks(os.environ), *_machine())
+    found = [check for check in looked_at if not purpose or check.purpose in purpose]
     status = exit_status(found)
     if as_json:
         print_json(SCHEMA, {"ok": status == 0, "checks": [asdict(check) for check in found]})
     else:
         _print_tables(found)
     raise typer.Exit(status)
+
+
+def _machine() -> Iterator[Check]:
+    """What a sandbox's first host needs of the machine itself; `sandbox up` looks again, for all of them."""
+    what = "can run the sandbox's hosts"
+    if not sys.platform.startswith("linux"):
+        yield Check(
+            Purpose.SANDBOX, "machine", what, Status.UNFIT, detail="the hosts need Linux", fix="use a Linux machine"
+        )
+        return
+    try:
+        home = home_root(DEFAULT_FLEET, os.environ)
+        machine_checks.verify(machine_checks.look(home, []), machine_checks.Need(new_hosts=1, image_cached=False))
+    except Problems as problems:
+        for error in problems.errors:
+            yield Check(Purpose.SANDBOX, error.code, what, Status.UNFIT, detail=error.reason, fix=error.hint)
+    else:
+        yield Check(
+            Purpose.SANDBOX, "machine", what, Status.GOOD, path="root, kernel, control groups, disk and inotify suffice"
+        )
 
 
 def _print_tables(found: Sequence[Check]) -> None:

@@ -142,7 +142,7 @@ def _tool(located: Located) -> Check:
 def _programs(environ: Mapping[str, str]) -> Iterator[Check]:
     root = os.geteuid() == 0
     for program in programs():
-        found = find_program(program.name, environ)
+        found = find_program(program, environ)
         yield Check(
             program.purpose,
             program.name,

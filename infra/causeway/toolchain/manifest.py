@@ -91,7 +91,9 @@ class Program(_Entry):
     package: str
     """Debian and Ubuntu package that carries it."""
     needed: bool = True
-    """False: something optional is left out without it."""
+    """False: all but something small works without it."""
+    file: str = ""
+    """For what is no program: the file whose presence tells."""
 
 
 def _data(name: str) -> Any:

@@ -14,16 +14,23 @@ from causeway.toolchain.manifest import Program, programs
 _ROOT_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # not on every user's PATH, and yet where some programs are
 
 
-def find_program(name: str, environ: Mapping[str, str]) -> Path | None:
+def find_program(program: Program, environ: Mapping[str, str]) -> Path | None:
     """Where a program is, on PATH or in the folders of the administrator's programs."""
+    if program.file:
+        return Path(program.file) if Path(program.file).is_file() else None
     path = os.pathsep.join([environ.get("PATH", ""), *_ROOT_FOLDERS])
-    found = shutil.which(name, path=path)
+    found = shutil.which(program.name, path=path)
     return Path(found) if found else None
 
 
+def absent_programs(environ: Mapping[str, str]) -> tuple[Program, ...]:
+    """The programs that are not here, needed or not."""
+    return tuple(program for program in programs() if find_program(program, environ) is None)
+
+
 def missing_programs(environ: Mapping[str, str]) -> tuple[Program, ...]:
-    """The programs that are not here."""
-    return tuple(program for program in programs() if find_program(program.name, environ) is None)
+    """The needed programs that are not here."""
+    return tuple(program for program in absent_programs(environ) if program.needed)
 
 
 def install_command(lacking: Iterable[Program], *, root: bool) -> str:
@@ -38,7 +45,7 @@ def provide_programs(environ: Mapping[str, str], say: Callable[[str], None]) -> 
     Raises:
         Retryable: apt-get failed.
     """
-    lacking = missing_programs(environ)
+    lacking = absent_programs(environ)
     if not lacking:
         return
     root, apt = os.geteuid() == 0, shutil.which("apt-get", path=environ.get("PATH", ""))
