@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT_VARIABLE = "CAUSEWAY_SANDBOX_ROOT"
@@ -108,9 +108,12 @@ class Faults:
         return hit
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `_functions` is kept in the instance
 class Machine:
-    """A host, seen through its root folder: `/` inside the host, another folder from outside or in a test."""
+    """A host, seen through its root folder: `/` inside the host, another folder from outside or in a test.
+
+    The bus is read once per object, so make a new one for each look.
+    """
 
     root: Path
 
@@ -153,6 +156,10 @@ class Machine:
 
     def pci(self) -> tuple[PciFunction, ...]:
         """The devices on the bus, in slot order."""
+        return self._functions
+
+    @cached_property
+    def _functions(self) -> tuple[PciFunction, ...]:
         folder = self.path("sys/bus/pci/devices")
         try:
             slots = sorted(entry.name for entry in folder.iterdir())
