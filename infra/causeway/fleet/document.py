@@ -31,7 +31,7 @@ class HostOverride(Model):
     """How this host is reached."""
     expected_accelerators: Positive | None = None
     """Accelerators that work in this host, when it is fewer than its pool's."""
-    variables: dict[Text, object] = {}
+    variables: dict[Text, object] = Field(default_factory=dict)
     """Variables for this host."""
 
 

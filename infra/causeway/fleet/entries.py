@@ -6,16 +6,18 @@ never a single field, keeps the checks from telling consequences of an error tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from causeway.fleet.document import Fleet
 from causeway.fleet.places import Path
+from causeway.fleet.problems import nearest
 
 _WHOLE = frozenset(("money", "policy", "catalog"))
 _ROUNDS = 5
+_GUESSES = 100
 
 
 def entry_of(path: Path) -> Path:
@@ -25,15 +27,15 @@ def entry_of(path: Path) -> Path:
     return path[:1] if path[:1] and path[0] in _WHOLE else path[:2]
 
 
-def without(document: Mapping[str, Any], paths: Iterable[Path]) -> tuple[Fleet | None, frozenset[Path]]:
+def without(document: Mapping[str, Any], paths: Sequence[Path]) -> tuple[Fleet | None, frozenset[Path]]:
     """The fleet without the entries that hold these paths, and what was left out; None when nothing is left to check.
 
     Args:
         document: the data that the models refused.
         paths: where it is wrong.
     """
-    left_out: set[Path] = set()
-    wrong = list(paths)
+    left_out: set[Path] = {(section,) for path in paths[:_GUESSES] if (section := _meant(path))}
+    wrong = paths
     pruned: Any = _copy(document)
     for _ in range(_ROUNDS):
         for path in wrong:
@@ -45,6 +47,12 @@ def without(document: Mapping[str, Any], paths: Iterable[Path]) -> tuple[Fleet |
         except ValidationError as error:
             wrong = [tuple(line["loc"]) for line in error.errors(include_url=False, include_input=False)]
     return None, frozenset(left_out)
+
+
+def _meant(path: Path) -> str | None:
+    """The section that an unknown one was meant to be, so that its entries are not told to be missing."""
+    section = str(path[0]) if len(path) == 1 else "version"
+    return None if section in Fleet.model_fields else nearest(section, Fleet.model_fields)
 
 
 def _copy(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -116,7 +116,8 @@ class _Loader:
         try:
             return Fleet.model_validate(document), frozenset()
         except ValidationError as error:
-            return without(document, explain(error, document, marks, self.problems))
+            paths = explain(error, document, marks, self.problems)
+            return without(document, paths) if paths is not None else (None, frozenset())
 
     def _csv(self, file: str, path: DeclarationPath, marks: Marks) -> tuple[str, str] | None:
         """Name and text of the file that `hosts_from` names."""

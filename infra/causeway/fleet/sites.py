@@ -44,7 +44,7 @@ class Site(Model):
     country: Country
     """Country in which the hosts stand."""
     tenure: Tenure
-    """`owned`, `leased` (hosts of a third party, reached over SSH) or `cloud` (a rented cluster, no access to hosts)."""
+    """`owned`, `leased` (hosts of a third party, reached over SSH) or `cloud` (a rented cluster without its hosts)."""
     owner: Name | None = None
     """Party that owns the hosts. Required; its absence is told together with everything else."""
     operator: Name | None = None

@@ -5,11 +5,12 @@ One table holds a sentence for each kind of refusal that pydantic knows and the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from causeway.errors import Permanent
 from causeway.fleet.places import Marks, Path, dotted, printable
@@ -37,7 +38,7 @@ class Refusal:
     of_key: bool
     context: Mapping[str, Any]
     value: Any
-    word: str
+    word: str = ""
 
     @property
     def found(self) -> str:
@@ -62,8 +63,13 @@ def describe(value: Any, word: str = "") -> str:
 Sentence = tuple[str, str, str]  # code, reason, what to do
 
 
+_MOST = 1_000  # refusals of one declaration that are looked at
+_COUNTRIES = ("country", "headquarters")
+
+
 def _text(refusal: Refusal) -> Sentence:
-    quote = f'quote it: "{refusal.word}"' if isinstance(refusal.value, bool | int | float) else "write one text"
+    word = refusal.word.upper() if refusal.path[-1] in _COUNTRIES else refusal.word
+    quote = f'quote it: "{word}"' if isinstance(refusal.value, bool | int | float) else "write one text"
     if isinstance(refusal.value, float):
         quote += "; as a number it has lost the zeros at its end"
     return "wrong-type", f"{refusal.found}; a text belongs here", quote
@@ -189,8 +195,8 @@ def _otherwise(refusal: Refusal) -> Sentence:
     )
 
 
-def explain(error: ValidationError, document: Any, marks: Marks, problems: Collector) -> list[Path]:
-    """Tell every refusal, and give the paths at which something is wrong.
+def explain(error: ValidationError, document: Any, marks: Marks, problems: Collector) -> list[Path] | None:
+    """Tell every refusal, and give the paths at which something is wrong; None when they are too many to go on.
 
     Args:
         error: what the models raised.
@@ -198,14 +204,15 @@ def explain(error: ValidationError, document: Any, marks: Marks, problems: Colle
         marks: for the places of errors.
         problems: receives the errors.
     """
-    paths = []
-    for refusal in _best(_refusals(error, document, marks)):
-        paths.append(refusal.path)
+    lines = error.errors(include_url=False, include_input=False)
+    problems.skip(max(0, len(lines) - _MOST))
+    refusals = [_refusal(line, document) for line in lines[:_MOST]]
+    for refusal in _without_echoes(refusals):
         if problems.full:
             problems.skip()
         else:
-            problems.add(_problem(refusal, marks))
-    return paths
+            problems.add(_problem(replace(refusal, word=marks.word(marks.place(refusal.path))), marks))
+    return [refusal.path for refusal in refusals] if len(lines) <= _MOST else None
 
 
 def _problem(refusal: Refusal, marks: Marks) -> Permanent:
@@ -215,33 +222,30 @@ def _problem(refusal: Refusal, marks: Marks) -> Permanent:
     return marks.problem(code, refusal.path, reason, hint, key=at_key, subject=subject)
 
 
-def _refusals(error: ValidationError, document: Any, marks: Marks) -> Iterator[tuple[int, Refusal]]:
-    """Each refusal with the number of alternatives' names that pydantic put into its path."""
-    for line in error.errors(include_url=False, include_input=False):
-        path: list[str | int] = []
-        value: Any = document
-        names = 0
-        for at, step in enumerate(line["loc"]):
-            if (isinstance(value, dict) and step in value) or (
-                isinstance(value, list) and isinstance(step, int) and step < len(value)
-            ):
-                value = value[step]
-            elif line["type"] == "missing" and at == len(line["loc"]) - 1:
-                value = None
-            else:
-                names += 1
-                continue
-            path.append(step)
-        of_key = line["loc"][-1:] == ("[key]",) and path[-1:] != ["[key]"]
-        place = marks.place(path)
-        yield names - of_key, Refusal(line["type"], tuple(path), of_key, line.get("ctx", {}), value, marks.word(place))
+def _refusal(line: ErrorDetails, document: Any) -> Refusal:
+    """A refusal with its path in the document, without the names of alternatives that pydantic puts into it."""
+    path: list[str | int] = []
+    value: Any = document
+    location = line["loc"]
+    for at, step in enumerate(location):
+        if (isinstance(value, dict) and step in value) or (isinstance(value, list) and isinstance(step, int)):
+            value = value[step]
+        elif line["type"] == "missing" and at == len(location) - 1:
+            value = None
+        else:
+            continue
+        path.append(step)
+    of_key = location[-1:] == ("[key]",) and path[-1:] != ["[key]"]
+    return Refusal(line["type"], tuple(path), of_key, line.get("ctx", {}), value)
 
 
-def _best(refusals: Iterator[tuple[int, Refusal]]) -> Iterator[Refusal]:
-    """Of the refusals of several alternatives at one place, the first."""
-    told: set[tuple[Path, str, bool]] = set()
-    for names, refusal in refusals:
-        key = (refusal.path, "" if names else refusal.kind, refusal.of_key)
-        if key not in told:
-            told.add(key)
+def _without_echoes(refusals: Iterable[Refusal]) -> Iterator[Refusal]:
+    """The refusals without a missing field that an unknown one beside it was meant to be."""
+    strangers: dict[Path, list[str]] = {}
+    for refusal in refusals:
+        if refusal.kind == "extra_forbidden":
+            strangers.setdefault(refusal.path[:-1], []).append(str(refusal.path[-1]))
+    for refusal in refusals:
+        beside = strangers.get(refusal.path[:-1], []) if refusal.kind == "missing" else []
+        if not beside or not nearest(str(refusal.path[-1]), beside):
             yield refusal

@@ -95,7 +95,8 @@ class _Reader:
         self._stack: list[_Frame] = []
         self._values = 0
 
-    def read(self, text: str) -> Tree | None:
+    def read(self, text: str) -> Tree:
+        self._refuse_directives(text)
         root: _Node | None = None
         documents = 0
         for event in _events(text):
@@ -122,7 +123,20 @@ class _Reader:
                     self._attach(self._stack[-1], node)
                 else:
                     root = node
-        return Tree(root.value, root.mark) if root else None
+        return Tree(root.value, root.mark) if root else Tree(None, pack(self._file, 0, 0, 0))
+
+    def _refuse_directives(self, text: str) -> None:
+        """Directives are no use here, and the parser compares each with all before it."""
+        for start in ("\n%", "\r%", "\x85%", "\u2028%", "\u2029%"):
+            at = 0 if text.startswith("%") else text.find(start) + 1
+            if at or text.startswith("%"):
+                place = self._marks.sources[self._file].offset_place(self._file, at)
+                self._fatal_at(
+                    place,
+                    "yaml-directive",
+                    "a line that begins with % is a directive, and none is read",
+                    "remove it, or quote the text",
+                )
 
     def _scalar(self, event: Any) -> _Node:
         place = self._place(event)

@@ -89,8 +89,13 @@ class Checked:
 
     def _entry(self, section: str, entries: Mapping[str, T], name: str, path: Path) -> T | None:
         if name not in entries and not self._withheld(section, name):
-            self._unknown(name, list(entries), path, _ONE[section], section)
+            self._unknown(name, self._written(section), path, _ONE[section], section)
         return entries.get(name)
+
+    def _written(self, section: str) -> list[str]:
+        """The keys of a section, those of entries that are left out too."""
+        entries = self.document.get(section)
+        return [key for key in entries if isinstance(key, str)] if isinstance(entries, dict) else []
 
     def _withheld(self, section: str, name: str) -> bool:
         return (section, name) in self.left_out or (section,) in self.left_out
