@@ -66,7 +66,7 @@ $(STAMPS)/venv: requirements-dev.txt pyproject.toml
 		echo "  to do: on Debian or Ubuntu: sudo apt-get install python3 python3-venv"; \
 		echo "         or name one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; \
 	fi >&2; \
-	echo "== Python environment $(VENV), from $$python"; SECONDS=0; \
+	echo "== Python environment $(VENV), from $$python (about a minute the first time)"; SECONDS=0; \
 	{ $(BIN)/python -c $(SUITS) 2>/dev/null || "$$python" -m venv --clear $(VENV); } && \
 	$(PIP) --require-hashes -r requirements-dev.txt && \
 	$(PIP) --no-deps --no-build-isolation -e . && \

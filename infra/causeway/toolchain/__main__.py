@@ -72,7 +72,7 @@ def main() -> int:
         if arguments.command == "build":
             _build(arguments, progress)
         else:
-            provide_programs(os.environ, progress.say)
+            provide_programs(os.environ, progress.say, root=os.geteuid() == 0)
     except CausewayError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error[/] {escape(str(error))}")
         return EXIT_ERROR

@@ -39,7 +39,7 @@ def install_command(lacking: Iterable[Program], *, root: bool) -> str:
     return f"{'' if root else 'sudo '}apt-get install -y --no-install-recommends {' '.join(packages)}"
 
 
-def provide_programs(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+def provide_programs(environ: Mapping[str, str], say: Callable[[str], None], *, root: bool) -> None:
     """Install what is missing when that is possible here; else say which command would, and what is left out.
 
     Raises:
@@ -48,7 +48,7 @@ def provide_programs(environ: Mapping[str, str], say: Callable[[str], None]) -> 
     lacking = absent_programs(environ)
     if not lacking:
         return
-    root, apt = os.geteuid() == 0, shutil.which("apt-get", path=environ.get("PATH", ""))
+    apt = shutil.which("apt-get", path=environ.get("PATH", ""))
     if root and apt:
         say(f"installing system packages: {', '.join(sorted({program.package for program in lacking}))}")
         _apt_get(apt, ["update"], environ)
