@@ -44,7 +44,8 @@ def test_each_go_module_is_complete_and_names_no_proxy(file: Path) -> None:
 @pytest.mark.parametrize("tool", tools(), ids=lambda tool: tool.name)
 def test_the_list_of_tools_and_the_go_modules_name_one_version(tool: Tool) -> None:
     text = (TOP / "tools" / tool.family / "go.mod").read_text("utf-8")
-    assert re.search(rf"^(?:require |\t){re.escape(tool.module)} v{re.escape(str(tool.version))}(?: // indirect)?$", text, re.MULTILINE)
+    pin = rf"^(?:require |\t){re.escape(tool.module)} v{re.escape(str(tool.version))}(?: // indirect)?$"
+    assert re.search(pin, text, re.MULTILINE)
     assert re.search(rf"^(?:tool |\t){re.escape(tool.package)}$", text, re.MULTILINE)
 
 
