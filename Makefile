@@ -18,8 +18,7 @@ SEEDS ?= 0:100
 .PHONY: help up down test soak bench lint format venv system tools requirements clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do \
-		printf '%-22s %s\n' "$$target" "$$text"; done
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: tools ## from nothing to a running sandbox
 	@echo "== sandbox"; SECONDS=0; $(BIN)/causeway sandbox up && echo "   sandbox: $$SECONDS s"
@@ -55,7 +54,8 @@ tools: system ## build the command-line tools that this machine lacks
 
 # Without a Python that can make environments, root on Debian or Ubuntu gets one; anybody else is told.
 $(STAMPS)/venv: requirements-dev.txt pyproject.toml
-	@python='$(PYTHON)'; \
+	@mkdir -p $(STAMPS); if command -v flock >/dev/null; then exec 9>$(STAMPS)/venv.lock; flock 9; fi; \
+	python='$(PYTHON)'; \
 	if [ -z "$$python" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "== installing python3-venv"; \
 		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends python3 python3-venv >/dev/null; \
@@ -70,7 +70,7 @@ $(STAMPS)/venv: requirements-dev.txt pyproject.toml
 	{ $(BIN)/python -c $(SUITS) 2>/dev/null || "$$python" -m venv --clear $(VENV); } && \
 	$(PIP) --require-hashes -r requirements-dev.txt && \
 	$(PIP) --no-deps --no-build-isolation -e . && \
-	mkdir -p $(STAMPS) && touch $@ && echo "   Python environment: $$SECONDS s"
+	touch $@ && echo "   Python environment: $$SECONDS s"
 
 requirements: $(STAMPS)/venv ## pin the newest versions that pyproject.toml allows
 	@test -x $(STAMPS)/uv/bin/uv || { $(BIN)/python -m venv $(STAMPS)/uv && $(STAMPS)/uv/bin/python -m pip install --quiet uv; }
