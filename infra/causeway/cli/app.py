@@ -14,9 +14,11 @@ from causeway.errors import CausewayError, Permanent
 
 # command -> module of `causeway.cli` that holds it as `command`, or, for a group, as `app`
 COMMANDS: dict[str, str] = {
+    "check": "check",
     "cost": "cost",
     "doctor": "doctor",
     "env": "env",
+    "schema": "schema",
 }
 GROUPS: dict[str, str] = {"sandbox": "sandbox"}
 

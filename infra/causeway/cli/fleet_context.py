@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from causeway.capacity.offer import Capacity
     from causeway.catalog import Catalog
     from causeway.fleet.load import LoadedFleet
+    from causeway.policy.findings import Finding
 
 
 @dataclass(eq=False)
@@ -93,3 +94,12 @@ class FleetContext:
         loaded, capacity = self.loaded, self.capacity
         with self.timed("cost"):
             return cost_report(loaded, capacity, self.on)
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the rules say on the day."""
+        from causeway.policy.evaluate import evaluate  # noqa: PLC0415 - see the module
+
+        loaded, catalog, capacity, cost = self.loaded, self.catalog, self.capacity, self.cost
+        with self.timed("policy"):
+            return evaluate(loaded, catalog, capacity, cost, self.on)

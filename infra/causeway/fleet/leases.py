@@ -56,7 +56,7 @@ class BusBandwidth(Model):
 
 
 class Floors(Model):
-    """What the lessor guarantees."""
+    """Minimums that the lessor guarantees; below them it owes something."""
 
     hosts_available: Fraction | None = None
     """Share of the leased hosts that has to be usable."""
@@ -74,7 +74,7 @@ class EndUseStatement(Model):
 
 
 class EndOfTerm(Model):
-    """What happens as the lease ends."""
+    """The last days of a lease."""
 
     stop_scheduling_days_before: Count = 0
     """Days before the end from which nothing new is placed here."""

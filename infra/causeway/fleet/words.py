@@ -64,6 +64,7 @@ Sentence = tuple[str, str, str]  # code, reason, what to do
 
 
 _MOST = 1_000  # refusals of one declaration that are looked at
+_NOT_THERE = object()
 _COUNTRIES = ("country", "headquarters")
 
 
@@ -228,8 +229,9 @@ def _refusal(line: ErrorDetails, document: Any) -> Refusal:
     value: Any = document
     location = line["loc"]
     for at, step in enumerate(location):
-        if (isinstance(value, dict) and step in value) or (isinstance(value, list) and isinstance(step, int)):
-            value = value[step]
+        below = _child(value, step)
+        if below is not _NOT_THERE:
+            value = below
         elif line["type"] == "missing" and at == len(location) - 1:
             value = None
         else:
@@ -237,6 +239,12 @@ def _refusal(line: ErrorDetails, document: Any) -> Refusal:
         path.append(step)
     of_key = location[-1:] == ("[key]",) and path[-1:] != ["[key]"]
     return Refusal(line["type"], tuple(path), of_key, line.get("ctx", {}), value)
+
+
+def _child(value: Any, step: str | int) -> Any:
+    if isinstance(value, list):
+        return value[step] if isinstance(step, int) else _NOT_THERE
+    return value.get(step, _NOT_THERE) if isinstance(value, dict) else _NOT_THERE
 
 
 def _without_echoes(refusals: Iterable[Refusal]) -> Iterator[Refusal]:
