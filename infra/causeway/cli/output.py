@@ -28,11 +28,13 @@ def print_error(error: CausewayError) -> None:
     for each in error.errors if isinstance(error, Problems) else (error,):
         head = f"{each.where}: " if each.where else ""
         subject = f"{each.subject}: " if each.subject else ""
-        out.print(f"[bold red]error[/] [dim]{escape('[' + each.code + ']')}[/] {escape(head + subject + each.reason)}")
+        code, text = escape(f"[{each.code}]"), escape(head + subject + each.reason)
+        # Not folded by us: a path or a command that is cut in two cannot be copied.
+        out.print(f"[bold red]error[/] [dim]{code}[/] {text}", soft_wrap=True)
         if each.excerpt:
             out.print(f"[dim]{escape(each.excerpt)}[/]", soft_wrap=True)
         if each.hint:
-            out.print(f"  [bold]to do:[/] {escape(each.hint)}")
+            out.print(f"  [bold]to do:[/] {escape(each.hint)}", soft_wrap=True)
 
 
 def print_json(schema: str, body: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ from causeway.cli.output import console, print_json
 from causeway.cli.sandbox_progress import ConsoleSteps
 from causeway.errors import Permanent
 from causeway.fleet.load import load_fleet
-from causeway.sandbox import checks, faults, hosts, lifecycle, report
+from causeway.sandbox import checks, faults, hosts, lifecycle, report, standins
 from causeway.sandbox.clusters.kwok_config import BINARIES
 from causeway.sandbox.declared import sandbox_of
 from causeway.sandbox.layout import Layout, declared_name, home_root, layout, recorded_home
@@ -204,12 +204,16 @@ def fault(
         list[str] | None, typer.Argument(metavar="[NAME[=VALUE]]...", help="Faults to switch on.")
     ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Switch off these faults, or all when none is named.")] = False,
+    list_all: Annotated[bool, typer.Option("--list", help="List the faults that there are.")] = False,
     as_json: JsonOption = False,
     fleet: FleetOption = DEFAULT_FLEET,
 ) -> None:
     """Let a host's simulated hardware or installers fail; without a name, show what is switched on."""
     place = _place(fleet, None)
-    hosts.recorded(place, host)
+    vendor = hosts.recorded(place, host).vendor
+    if list_all:
+        _print_faults(vendor, as_json=as_json)
+        return
     _need_root("read and switch faults")
     changed = faults.parse(wanted or [])
     present = faults.read(place, host)
@@ -223,6 +227,20 @@ def fault(
         print_json("causeway/sandbox-fault/v1", {"host": host, "faults": present})
     else:
         console().print("\n".join(f"{name}={value}" for name, value in present.items()) or "no fault is switched on")
+
+
+def _print_faults(vendor: str | None, *, as_json: bool) -> None:
+    """The faults that a host of this vendor can be told."""
+    found = [each for each in standins.faults() if vendor in each.vendors]
+    if as_json:
+        print_json("causeway/sandbox-faults/v1", {"faults": [each.model_dump() for each in found]})
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("fault", "value", "effect"):
+        table.add_column(heading, overflow="fold")
+    for each in found:
+        table.add_row(each.name, escape(each.value), escape(each.effect))
+    console().print(table)
 
 
 @app.command()

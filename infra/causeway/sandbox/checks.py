@@ -87,7 +87,9 @@ def _system(machine: Machine, need: Need) -> Sequence[CausewayError | None]:
     return (
         None
         if machine.root
-        else _error("not-root", "sandbox hosts need root: systemd-nspawn refuses to work without", ""),
+        else _error(
+            "not-root", "sandbox hosts need root: systemd-nspawn refuses to work without", "sudo -E causeway sandbox up"
+        ),
         _kernel(machine),
         None
         if machine.cgroup2

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 
-from causeway.sandbox import hosts
+from causeway.errors import Permanent
+from causeway.sandbox import hosts, standins
 from causeway.sandbox.layout import Layout
 from causeway.sandbox.rootfs import FAULTS_JSON
 
@@ -27,10 +29,22 @@ def write(layout: Layout, name: str, faults: Mapping[str, object]) -> None:
 
 
 def parse(words: list[str]) -> dict[str, object]:
-    """`NAME` and `NAME=VALUE` as a mapping; a value is JSON where it can be read as that, else text."""
+    """`NAME` and `NAME=VALUE` as a mapping; a value is JSON where it can be read as that, else text.
+
+    Raises:
+        Permanent: there is no such fault; the reason names the nearest.
+    """
     found: dict[str, object] = {}
+    known = [fault.name for fault in standins.faults()]
     for word in words:
         name, given, value = word.partition("=")
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            raise Permanent(
+                "unknown-fault",
+                f"no stand-in knows the fault {name!r}" + (f"; did you mean {near[0]}?" if near else ""),
+                hint="causeway sandbox fault HOST --list",
+            )
         try:
             found[name] = json.loads(value) if given else True
         except ValueError:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from causeway.errors import CausewayError, Retryable
 from causeway.sandbox import cache as store
-from causeway.sandbox import kernels
+from causeway.sandbox import kernels, standins
 from causeway.sandbox.command import run, stream
 from causeway.sandbox.hardware import write_sysctl
 
@@ -57,6 +57,8 @@ EMPTIED = (
     "usr/share/locale",
     "usr/share/lintian",
 )
+# debootstrap copies this machine's resolv.conf, and apt would wait for its name servers, which no host can reach.
+BLANKED = ("etc/machine-id", "etc/resolv.conf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def source(environ: Mapping[str, str]) -> Source:
 
 
 def _recipe() -> str:
-    return store.digest(SUITE, PACKAGES, *MASKED, *NOT_STARTED, *ENABLED, *EMPTIED)
+    return store.digest(SUITE, PACKAGES, *MASKED, *NOT_STARTED, *ENABLED, *EMPTIED, *BLANKED)
 
 
 def is_cached(cache: Path) -> bool:
@@ -114,9 +116,10 @@ def ensure(cache: Path, public_key: Path, environ: Mapping[str, str], note: Call
         note("another process builds it; waiting")
 
     base = store.ensure(cache, f"image-{recipe}", lambda at: _build_base(at, source(environ), note), waiting)
-    kernel = kernels.installed(os.uname().release)
-    content = store.digest(recipe, store.tree_digest(LAYER), public_key.read_bytes(), repr(kernel))
-    layer = store.ensure(cache, f"layer-{content}", lambda at: _build_layer(at, base, public_key, kernel), waiting)
+    kernel = repr(kernels.installed(os.uname().release))
+    added = store.tree_digest(LAYER, Path(standins.__file__).parent)
+    content = store.digest(recipe, added, public_key.read_bytes(), kernel)
+    layer = store.ensure(cache, f"layer-{content}", lambda at: _build_layer(at, base, public_key), waiting)
     return Image(layer=layer, base=base, digest=content)
 
 
@@ -151,7 +154,8 @@ def clean(root: Path) -> None:
     (root / "var/cache/apt/archives/partial").mkdir(parents=True)
     for key in (root / "etc/ssh").glob("ssh_host_*"):
         key.unlink()
-    (root / "etc/machine-id").write_text("")
+    for name in BLANKED:
+        (root / name).write_text("")
     (root / BUILT_FROM).parent.mkdir(parents=True, exist_ok=True)
     (root / "etc/apt/sources.list").rename(root / BUILT_FROM)
     (root / "etc/apt/sources.list").write_text("")
@@ -176,16 +180,31 @@ def _link(path: Path, target: str) -> None:
     path.symlink_to(target)
 
 
-def _build_layer(root: Path, base: Path, public_key: Path, kernel: Sequence[kernels.Package]) -> None:
+def _build_layer(root: Path, base: Path, public_key: Path) -> None:
     shutil.copytree(LAYER, root, dirs_exist_ok=True)
     write_sysctl(root / "etc/sandbox/hardware/sysctl-net-core")
     (root / KEYRING).parent.mkdir(parents=True)
     (root / KEYRING).write_bytes(public_key.read_bytes())
-    status = root / "var/lib/dpkg/status"
-    status.parent.mkdir(parents=True)
-    entries = ["\n" + kernels.register(package, root) for package in kernel]
-    status.write_text((base / "var/lib/dpkg/status").read_text().rstrip("\n") + "\n" + "".join(entries))
-    for package in kernel:
+    release = os.uname().release
+    entries = []
+    for package in kernels.installed(release):
         kernels.unpack(package, root)
-    for path in [root, *root.rglob("*")]:
+        entries.append(kernels.register(package.name, package.control(), package.files, root))
+    for path in root.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
+    entries.append(_unpack_machine(root, release))
+    status = root / "var/lib/dpkg/status"
+    status.write_text((base / "var/lib/dpkg/status").read_text().rstrip("\n") + "\n" + "".join(entries))
+    status.chmod(0o644)
+    for path in [root, *root.rglob("*")]:
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(0o755)
+
+
+def _unpack_machine(root: Path, release: str) -> str:
+    """Put the simulated kernel side of the accelerators in, as an installed package; its entry for dpkg's status."""
+    before = {path for path in root.rglob("*") if not path.is_dir()}
+    control = standins.unpack_machine(root, release)
+    made = [str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir() and path not in before]
+    name = control.partition("\n")[0].removeprefix("Package: ")
+    return kernels.register(name, control, made, root)

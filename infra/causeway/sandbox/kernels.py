@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from causeway.sandbox.command import run
 
 MAINTAINER = "Causeway sandbox <sandbox@causeway.invalid>"
 ARCHITECTURE = "amd64"
+HOOKS = "/etc/kernel/header_postinst.d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Package:
     description: str
     files: Mapping[str, str]
     links: Mapping[str, str]
+    postinst: str = ""
 
     def control(self) -> str:
         """The control file."""
@@ -87,6 +89,8 @@ def _pair(release: str) -> tuple[Package, Package]:
             f"{source}/include/generated/utsrelease.h": f'#define UTS_RELEASE "{release}"\n',
         },
         links={f"{modules}/build": f"/{source}", f"{modules}/source": f"/{source}"},
+        # As Debian's own: dkms builds for a kernel whose headers come after the driver.
+        postinst=f"#!/bin/sh\nset -e\n[ ! -d {HOOKS} ] || run-parts --arg={release} {HOOKS}\n",
     )
     return image, headers
 
@@ -108,6 +112,9 @@ def build(package: Package, work: Path, out: Path) -> Path:
     unpack(package, tree)
     (tree / "DEBIAN").mkdir()
     (tree / "DEBIAN" / "control").write_text(package.control())
+    if package.postinst:
+        (tree / "DEBIAN" / "postinst").write_text(package.postinst)
+        (tree / "DEBIAN" / "postinst").chmod(0o755)
     target = out / f"{package.name}_{package.version}_{ARCHITECTURE}.deb"
     run(["dpkg-deb", "--nocheck", "-Zgzip", "--root-owner-group", "--build", tree, target], where=package.name)
     return target
@@ -124,11 +131,11 @@ def unpack(package: Package, root: Path) -> None:
         (root / name).symlink_to(target)
 
 
-def register(package: Package, root: Path) -> str:
-    """Write dpkg's list of the package's files below `root` and return its entry for dpkg's status file."""
-    names = sorted({str(parent) for name in package.files for parent in [Path(name), *Path(name).parents]} - {"."})
+def register(name: str, control: str, files: Iterable[str], root: Path) -> str:
+    """Write dpkg's list of an installed package's files below `root`; return its entry for dpkg's status file."""
+    names = sorted({str(part) for file in files for part in (Path(file), *Path(file).parents)} - {"."})
     info = root / "var/lib/dpkg/info"
     info.mkdir(parents=True, exist_ok=True)
-    (info / f"{package.name}.list").write_text("/.\n" + "".join(f"/{name}\n" for name in names))
-    head, _, rest = package.control().partition("\n")
-    return f"{head}\nStatus: install ok installed\n{rest}\n"
+    (info / f"{name}.list").write_text("/.\n" + "".join(f"/{entry}\n" for entry in names))
+    head, _, rest = control.strip().partition("\n")
+    return f"\n{head}\nStatus: install ok installed\n{rest}\n"
