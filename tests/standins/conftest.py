@@ -20,12 +20,23 @@ import pytest
 from causeway.sandbox import standins
 from causeway.sandbox.standins import Artifact
 from causeway.sandbox.standins.inhost import dkms, kernel, modules
-from causeway.sandbox.standins.inhost.ascend import installer
+from causeway.sandbox.standins.inhost.ascend import firmware, installer
 from causeway.sandbox.standins.inhost.machine import Machine
 from tests.sandbox.small_fleet import Sandbox, make, sweep
 
 RELEASE = os.uname().release
 INHOST = "causeway.sandbox.standins.inhost"
+
+
+def member(deb: Path, name: str) -> bytes:
+    """A part of a Debian package, read as the `ar` archive that it is."""
+    data, at = deb.read_bytes(), 8
+    while at < len(data):
+        size = int(data[at + 48 : at + 58])
+        if data[at : at + 16].decode().strip() == name:
+            return data[at + 60 : at + 60 + size]
+        at += 60 + size + size % 2
+    raise LookupError(f"{deb.name} has no {name}")
 
 
 @dataclass(frozen=True)
@@ -74,14 +85,7 @@ class FakeHost:
     def unpack(self, *files: str) -> None:
         """The files of Debian packages, without their scripts."""
         for file in files:
-            data = self.packages[file].path.read_bytes()
-            at, found = 8, b""
-            while at < len(data):
-                size = int(data[at + 48 : at + 58])
-                if data[at : at + 16].startswith(b"data.tar.gz"):
-                    found = data[at + 60 : at + 60 + size]
-                at += 60 + size + size % 2
-            with tarfile.open(fileobj=io.BytesIO(found)) as tar:
+            with tarfile.open(fileobj=io.BytesIO(member(self.packages[file].path, "data.tar.gz"))) as tar:
                 tar.extractall(self.root, filter="tar")
 
     def call(self, module: str, version: str, *arguments: str) -> Said:
@@ -141,6 +145,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
 def bare(tmp_path: Path, built: dict[str, Artifact], monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     """A host without devices: headers and build tools are there. Its commands believe to be root."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(firmware, "USUAL_SECONDS", 0.02)
     host = FakeHost(tmp_path / "host", built)
     (host.root / "usr/lib").mkdir(parents=True)
     (host.root / "lib").symlink_to("usr/lib")

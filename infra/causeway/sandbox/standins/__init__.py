@@ -7,6 +7,7 @@ hosts; `data` lists the packages and holds their templates.
 
 from . import state
 from .build import Artifact, build, unpack_machine
+from .recipe import MACHINE
 from .spec import FaultSpec, faults
 
-__all__ = ["Artifact", "FaultSpec", "build", "faults", "state", "unpack_machine"]
+__all__ = ["MACHINE", "Artifact", "FaultSpec", "build", "faults", "state", "unpack_machine"]

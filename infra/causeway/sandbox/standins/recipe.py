@@ -16,7 +16,7 @@ from .spec import Group, PackageSpec, RunSpec, Shelf, shelf
 
 Values = Mapping[str, str]
 DEBIAN_ARCH = {"x86_64": "amd64", "aarch64": "arm64"}
-MACHINE_PACKAGE = "causeway-sandbox-machine"
+MACHINE = "causeway-sandbox-machine"
 HDK_ARCH = {"x86_64": "x86-64", "aarch64": "aarch64"}
 
 
@@ -155,6 +155,6 @@ def machine_files(target: Target) -> tuple[str, tuple[Entry, ...]]:
     for group in shelf("machine").groups:
         for values in _sets(group, target):
             for package in group.packages:
-                if package.name == MACHINE_PACKAGE and (built := _package(package, values, target)):
+                if package.name == MACHINE and (built := _package(package, values, target)):
                     return built.control, tuple(_entries(package, values, target))
-    raise LookupError(f"{MACHINE_PACKAGE} is not in data/machine.yaml")
+    raise LookupError(f"{MACHINE} is not in data/machine.yaml")

@@ -57,7 +57,8 @@ def _table(machine: Machine, state: Survey, present: tuple[Device, ...], version
         model = device.accelerator.model
         used = 1024 * len(holders(machine, (f"/dev/cambricon_dev{device.index}",)))
         name = f"{model.name:<11}{'v' + firmware(device.accelerator):>8}"
-        yield f"| {device.index:<5} /   {name} | {device.accelerator.pci.slot.upper():>20} | 0%{_ecc(machine, device):>19} |"
+        slot, errors = device.accelerator.pci.slot.upper(), _ecc(machine, device)
+        yield f"| {device.index:<5} /   {name} | {slot:>20} | 0%{errors:>19} |"
         watts = f"{model.idle_w:.0f} W/{model.cap_w:4.0f} W"
         memory = f"{used} MiB/{model.memory_mib:>6} MiB"
         yield f"|  0%   {33 + device.index % 4}C{watts:>20} |{memory:>21} | FULL          Default |"
