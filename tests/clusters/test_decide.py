@@ -72,16 +72,14 @@ def test_a_plugin_that_left_leaves_its_resource_behind_with_nothing_to_allocate(
     assert found.gone == ()
 
 
-def test_a_reboot_forgets_what_was_offered() -> None:
-    found = decide(NODE, HostState(running=True, boot="2", healthy=0), [], Memory("1", frozenset({GPU})))
-    assert found.rebooted
+def test_a_reboot_makes_the_node_not_ready_for_a_look_and_forgets_what_was_offered() -> None:
+    again = HostState(running=True, boot="2", healthy=8)
+    found = decide(NODE, again, [PLUGIN], Memory("1", frozenset({GPU})))
+    assert (found.rebooted, found.ready, found.heartbeat) == (True, False, True)
     assert found.gone == (GPU,)
-    assert found.resources == ()
-
-
-def test_a_plugin_of_the_boot_before_offers_nothing_until_it_runs_again() -> None:
-    found = decide(NODE, HostState(running=True, boot="2", healthy=8), [PLUGIN], Memory("1", frozenset({GPU})))
-    assert found.resources == ()
+    assert found.resources == (), "the plugin of the boot before has ended"
+    after = decide(NODE, again, [], found.memory)
+    assert (after.rebooted, after.ready, after.resources) == (False, True, ())
 
 
 def test_the_first_sight_of_a_host_is_no_reboot() -> None:

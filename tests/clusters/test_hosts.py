@@ -106,6 +106,11 @@ def renewed(cluster: Cluster, node: str) -> str:
     return str(lease["spec"]["renewTime"])
 
 
+def message(cluster: Cluster, node: str) -> str:
+    conditions = cluster.node(node)["status"]["conditions"]
+    return next(str(entry["message"]) for entry in conditions if entry["type"] == "Ready")
+
+
 def test_the_heartbeat_is_the_controllers_alone_and_stops_with_the_host(cluster: Cluster, hosts: HandMadeHosts) -> None:
     first = renewed(cluster, "host-1")
     eventually(lambda: renewed(cluster, "host-1") != first, "a heartbeat", timeout=12)
@@ -138,6 +143,7 @@ def test_nothing_moves_on_a_host_that_is_down(cluster: Cluster, hosts: HandMadeH
 
 def test_accelerators_follow_the_driver(cluster: Cluster, hosts: HandMadeHosts) -> None:
     hosts.set("host-1", healthy=0, reason="the driver is not loaded")
+    eventually(lambda: "the driver is not loaded" in message(cluster, "host-1"), "the node to say so")
     if not cluster.pods("plugin"):
         cluster.create(device_plugin())
     eventually(lambda: cluster.offers("host-2") == 8, "the host with a driver")
@@ -146,8 +152,7 @@ def test_accelerators_follow_the_driver(cluster: Cluster, hosts: HandMadeHosts) 
     eventually(lambda: cluster.offers("host-1") == 8, "the driver to be felt", timeout=5)
     hosts.set("host-1", healthy=7, reason="device 3: lost")
     eventually(lambda: cluster.offers("host-1") == 7, "the lost device to be felt", timeout=5)
-    ready = next(c for c in cluster.node("host-1")["status"]["conditions"] if c["type"] == "Ready")
-    assert "device 3: lost" in ready["message"]
+    assert "device 3: lost" in message(cluster, "host-1")
     hosts.set("host-1", healthy=8, reason="")
 
 

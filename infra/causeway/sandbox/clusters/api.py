@@ -6,13 +6,15 @@ The `kubernetes` package takes most of a second to import, which `sandbox up` an
 from __future__ import annotations
 
 import json
+import ssl
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any, cast
-
-import urllib3
-from urllib3.exceptions import HTTPError
+from urllib.parse import urlsplit
 
 from causeway.errors import Permanent, Retryable
 
@@ -35,19 +37,15 @@ class Access:
 
 
 class Api:
-    """One API server. May be used by several threads."""
+    """One API server. May be used by several threads; each has a connection of its own, kept open."""
 
     def __init__(self, access: Access, *, timeout: float = 10) -> None:
         self.access = access
-        self._pool = urllib3.connection_from_url(
-            access.server,
-            maxsize=4,
-            retries=False,
-            timeout=urllib3.Timeout(connect=2, read=timeout),
-            ca_certs=str(access.ca),
-            cert_file=str(access.certificate),
-            key_file=str(access.key),
-        )
+        self._address = urlsplit(access.server)
+        self._timeout = timeout
+        self._context = ssl.create_default_context(cafile=str(access.ca))
+        self._context.load_cert_chain(access.certificate, access.key)
+        self._own = threading.local()
 
     def request(self, method: str, path: str, body: Json | None = None, *, kind: str = "application/json") -> Json:
         """Call the server and return its answer.
@@ -56,15 +54,35 @@ class Api:
             Retryable: it cannot be reached, is not ready, or answers that the object has changed meanwhile.
             Permanent: it refuses; `code` is `http-<status>`.
         """
+        data = None if body is None else json.dumps(body).encode()
         try:
-            answer = self._pool.request(
-                method, path, body=None if body is None else json.dumps(body), headers={"Content-Type": kind}
-            )
-        except HTTPError as error:
+            status, answer = self._exchange(method, path, data, kind)
+        except (HTTPException, OSError) as error:
             raise Retryable("api-unreachable", str(error), where=self.access.cluster) from error
-        if answer.status >= 400:
-            raise self._refusal(answer.status, answer.data, path)
-        return cast("Json", json.loads(answer.data)) if answer.data[:1] == b"{" else {}
+        if status >= 400:
+            raise self._refusal(status, answer, path)
+        return cast("Json", json.loads(answer)) if answer[:1] == b"{" else {}
+
+    def _exchange(self, method: str, path: str, data: bytes | None, kind: str) -> tuple[int, bytes]:
+        """One request and its answer. A server ends idle connections, so one that was kept may fail once."""
+        kept: HTTPSConnection | None = getattr(self._own, "connection", None)
+        if kept is not None:
+            try:
+                return _send(kept, method, path, data, kind)
+            except (HTTPException, OSError):
+                kept.close()
+                self._own.connection = None
+        fresh = self._connect(self._timeout)
+        try:
+            answer = _send(fresh, method, path, data, kind)
+        except (HTTPException, OSError):
+            fresh.close()
+            raise
+        self._own.connection = fresh
+        return answer
+
+    def _connect(self, timeout: float) -> HTTPSConnection:
+        return HTTPSConnection(self._address.hostname or "", self._address.port, timeout=timeout, context=self._context)
 
     def get(self, path: str) -> Json | None:
         """The object at `path`, or None where there is none."""
@@ -93,16 +111,14 @@ class Api:
         """
         sign = "&" if "?" in path else "?"
         try:
-            answer = self._pool.request(
-                "GET",
-                f"{path}{sign}watch=true&timeoutSeconds={seconds}",
-                preload_content=False,
-                timeout=urllib3.Timeout(connect=2, read=seconds + 10),
-            )
-            if answer.status >= 400:
-                raise self._refusal(answer.status, answer.read(), path)
-            yield from _lines(answer)
-        except (HTTPError, OSError) as error:
+            with closing(self._connect(seconds + 10)) as connection:
+                connection.request("GET", f"{path}{sign}watch=true&timeoutSeconds={seconds}")
+                answer = connection.getresponse()
+                if answer.status >= 400:
+                    raise self._refusal(answer.status, answer.read(), path)
+                while line := answer.readline():
+                    yield cast("Json", json.loads(line))
+        except (HTTPException, OSError) as error:
             raise Retryable("watch-lost", str(error), where=self.access.cluster) from error
 
     def _refusal(self, status: int, data: bytes, path: str) -> Permanent | Retryable:
@@ -114,10 +130,7 @@ class Api:
         return family(f"http-{status}", reason or f"status {status}", subject=path, where=self.access.cluster)
 
 
-def _lines(answer: urllib3.BaseHTTPResponse) -> Iterator[Json]:
-    buffer = b""
-    for chunk in answer.stream(65536):
-        buffer += chunk
-        *complete, buffer = buffer.split(b"\n")
-        for line in complete:
-            yield cast("Json", json.loads(line))
+def _send(connection: HTTPSConnection, method: str, path: str, data: bytes | None, kind: str) -> tuple[int, bytes]:
+    connection.request(method, path, data, {"Content-Type": kind})
+    answer = connection.getresponse()
+    return answer.status, answer.read()

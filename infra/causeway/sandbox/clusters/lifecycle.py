@@ -64,7 +64,12 @@ def up(spec: SandboxSpec, home: Path, tools: Mapping[str, Path]) -> tuple[Cluste
             partial(_reported, Api(endpoint.access)), REPORT_TIMEOUT_S, "the sandbox's controller", poll=0.1
         )
     seen = {entry.name: entry.nodes for entry in status(spec, home)}
-    return tuple(replace(entry, nodes=seen[entry.name]) for entry in statuses)
+    return tuple(_with_controller(replace(entry, nodes=seen[entry.name])) for entry in statuses)
+
+
+def _with_controller(entry: ClusterStatus) -> ClusterStatus:
+    """Nothing else was done for the cluster, but its controller had to be started."""
+    return entry if entry.action != "none" else replace(entry, action="repaired", note=f"started again: {daemon.NAME}")
 
 
 def down(fleet: str, home: Path) -> None:
@@ -166,7 +171,11 @@ def _ensure(plane: ControlPlane, cluster: ClusterSpec, spec: SandboxSpec) -> Clu
     changed = _register(api, cluster, spec)
     if changed and action == "none":
         action, note = "repaired", f"{changed} node(s) brought in line with the declaration"
-    return replace(_look(plane, controller=True), action=action, note=note)
+    found = _look(plane, controller=True)
+    if not found.version.startswith(f"v{cluster.kubernetes_version}."):
+        other = f"declared Kubernetes {cluster.kubernetes_version}, the sandbox has {found.version}"
+        note = "; ".join(text for text in (note, other) if text)
+    return replace(found, action=action, note=note)
 
 
 def _serves(api: Api) -> bool:

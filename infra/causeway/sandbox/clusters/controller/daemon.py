@@ -82,8 +82,8 @@ def _address(spec: SandboxSpec, node: NodeSpec) -> str:
 
 
 def _code() -> str:
-    """Changes with the controller's own files, so that an upgrade of Causeway replaces the process."""
-    folder = Path(__file__).parent.parent
+    """Changes with the sandbox's own files, so that an upgrade of Causeway replaces the process."""
+    folder = Path(__file__).parents[2]
     stamps = sorted((str(path), path.stat().st_mtime_ns) for path in folder.rglob("*.py"))
     return repr(stamps)
 

@@ -9,6 +9,7 @@ from causeway.sandbox.clusters.controller.state import DEVICE_PLUGIN, EXPORTER, 
 from causeway.sandbox.spec import NodeSpec
 
 HOLD_PREFIX = "sandbox-hold-"
+UNEXPECTED_ADMISSION = "UnexpectedAdmissionError"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class Decision:
     """What to bring about on one node.
 
     `heartbeat` is False while no kubelet would run. `rebooted` asks for the pods of the boot before to be dealt with
-    (`after_reboot`), before anything else.
+    (`after_reboot`), before anything else; the node is not ready at that look and can be at the next, as a kubelet's
+    first report after a boot is that its container runtime has not been checked yet.
     """
 
     ready: bool
@@ -63,10 +65,19 @@ def decide(node: NodeSpec, host: HostState, pods: Sequence[Pod], memory: Memory)
             gone=(),
             memory=memory,
         )
-    rebooted = bool(memory.boot) and memory.boot != host.boot
-    before = frozenset[str]() if rebooted else memory.offered
-    registered = frozenset() if rebooted or not host.healthy else _registered(node, pods)
-    offered = before | registered
+    if memory.boot and memory.boot != host.boot:
+        return Decision(
+            ready=False,
+            reason="KubeletNotReady",
+            message="container runtime status check may not have completed yet (the sandbox host was rebooted)",
+            heartbeat=True,
+            rebooted=True,
+            resources=(),
+            gone=tuple(sorted(memory.offered)),
+            memory=Memory(host.boot),
+        )
+    registered = _registered(node, pods) if host.healthy else frozenset()
+    offered = memory.offered | registered
     resources = tuple(
         Resource(name, node.count, min(host.healthy, node.count) if name in registered else 0)
         for name in sorted(offered)
@@ -76,9 +87,9 @@ def decide(node: NodeSpec, host: HostState, pods: Sequence[Pod], memory: Memory)
         reason="KubeletReady",
         message="kubelet is posting ready status" + (f"; accelerators: {host.reason}" if host.reason else ""),
         heartbeat=True,
-        rebooted=rebooted,
+        rebooted=False,
         resources=resources,
-        gone=tuple(sorted(memory.offered - offered)),
+        gone=(),
         memory=Memory(host.boot, offered),
     )
 
@@ -120,7 +131,7 @@ def after_reboot(pods: Sequence[Pod], resources: frozenset[str]) -> tuple[AfterR
         asked = sorted(resource for resource in pod.requests if resource in resources)
         if asked:
             message = f"Allocate failed due to no healthy devices present; cannot allocate unhealthy devices {asked[0]}"
-            found.append(AfterReboot(pod, "fail", "UnexpectedAdmissionError", f"Pod was rejected: {message}"))
+            found.append(AfterReboot(pod, "fail", UNEXPECTED_ADMISSION, f"Pod was rejected: {message}"))
         elif pod.restart_policy == "Never":
             found.append(AfterReboot(pod, "fail", "Terminated", "The node was restarted"))
         else:

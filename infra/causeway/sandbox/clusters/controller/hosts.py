@@ -15,9 +15,11 @@ from causeway.sandbox.clusters.controller.state import Holder, HostState
 from causeway.sandbox.layout import Layout
 from causeway.sandbox.standins.state import AcceleratorState
 
-# systemd-tmpfiles makes it at boot and systemd-user-sessions removes it: before that nobody may log in, and no kubelet
-# would have started.
-BOOTING = "run/nologin"
+# There while nobody may log in: from early in the boot until systemd-user-sessions is up, and again from the beginning
+# of a shutdown.
+NO_LOGIN = "run/nologin"
+# networkd's own account of the host's network; a restart of networkd keeps the file.
+NETWORK_STATE = "run/systemd/netif/state"
 TRANSIENT_UNITS = "run/systemd/transient"
 # Opens every file it is given, then becomes a sleep that keeps them open.
 HOLD = 'for device; do exec {fd}<"$device" || exit 1; done; exec sleep infinity'
@@ -66,7 +68,7 @@ class SandboxHosts:
         pid, boot = found
         root = _root(pid)
         try:
-            if not (root / "run/systemd/system").is_dir() or (root / BOOTING).exists():
+            if not _in_service(root):
                 return HostState(running=False)
             if host not in self._vendors:
                 return HostState(running=True, boot=boot)
@@ -111,7 +113,8 @@ class SandboxHosts:
 
     def hold(self, host: str, holder: Holder) -> None:
         """A transient unit of the host's own systemd."""
-        options = ["--quiet", "--collect", "--no-block", f"--unit={holder.unit}"]
+        described = "--description=Simulated pod that holds accelerators"
+        options = ["--quiet", "--collect", "--no-block", f"--unit={holder.unit}", described]
         command = ["systemd-run", *options, "bash", "-c", HOLD, "sandbox-hold", *holder.devices]
         hosts.exec_in_host(self._layout, host, command, timeout=20)
 
@@ -131,6 +134,11 @@ class SandboxHosts:
             return None
         self._inits[host] = (pid, started)
         return pid, _boot((pid, started))
+
+
+def _in_service(root: Path) -> bool:
+    """Whether a kubelet would run: the network is up and users may log in."""
+    return "OPER_STATE=routable" in _text(root / NETWORK_STATE) and not (root / NO_LOGIN).exists()
 
 
 def _boot(init: tuple[int, str]) -> str:
@@ -153,5 +161,5 @@ def _start_time(pid: int) -> str | None:
 def _text(path: Path) -> str:
     try:
         return path.read_text()
-    except OSError:  # it ended meanwhile
+    except OSError:  # not there yet, or the host ended meanwhile
         return ""

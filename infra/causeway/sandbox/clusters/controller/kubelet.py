@@ -9,7 +9,7 @@ from typing import Any
 
 from causeway.errors import Permanent
 from causeway.sandbox.clusters.api import MERGE, STRATEGIC, Api
-from causeway.sandbox.clusters.controller.decide import AfterReboot, Decision, Memory
+from causeway.sandbox.clusters.controller.decide import UNEXPECTED_ADMISSION, AfterReboot, Decision, Memory
 from causeway.sandbox.clusters.controller.state import Pod
 from causeway.sandbox.clusters.kwok_config import MANAGED_LABEL
 from causeway.sandbox.spec import NodeSpec
@@ -64,7 +64,7 @@ class Kubelets:
             condition["lastTransitionTime"] = now
         conditions = [condition]
         status: dict[str, Any] = {"conditions": conditions}
-        if decision.ready:
+        if decision.heartbeat:
             conditions += [
                 {"type": kind, "status": "False", "reason": reason, "lastHeartbeatTime": now}
                 for kind, reason in OTHER_CONDITIONS
@@ -108,7 +108,9 @@ class Kubelets:
         status: dict[str, Any] = {"conditions": conditions}
         if outcome.action == "fail":
             status |= {"phase": "Failed", "reason": outcome.reason, "message": outcome.message}
-            status["containerStatuses"] = [_ended(entry, now) for entry in pod.statuses]
+            # A pod that a kubelet does not admit has no containers' statuses; one whose containers ended has.
+            ended = [_ended(entry, now) for entry in pod.statuses]
+            status["containerStatuses"] = None if outcome.reason == UNEXPECTED_ADMISSION else ended
         else:
             status["containerStatuses"] = [_restarting(entry, now) for entry in pod.statuses]
         try:

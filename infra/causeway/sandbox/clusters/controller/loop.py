@@ -45,6 +45,9 @@ class NodeState:
     reported: Decision | None = None
     reported_at: float = 0.0
     heartbeat_at: float = 0.0
+    host: HostState | None = None
+    looked_at: float = 0.0
+    settles_at: float = 0.0
     ready: str = ""
 
 
@@ -134,7 +137,7 @@ class Worker:
     def _look(self) -> None:
         for name, entry in self._nodes.items():
             known = self._states.get(name) or self._recall(entry)
-            if known is not None:
+            if known is not None and time.monotonic() >= known.settles_at:
                 self._reconcile(known)
         self._show_logs()
 
@@ -149,13 +152,14 @@ class Worker:
 
     def _reconcile(self, state: NodeState) -> None:
         node, pods = state.node, self._pods.on(state.node.name)
-        host = self._host(node)
+        host = self._host(state)
         decision = decide.decide(node, host, pods, state.memory)
         if decision.rebooted:
             self._kubelets.manage(node, managed=False)
             asked = state.memory.offered | ({node.resource} if node.resource else set())
             for outcome in decide.after_reboot(pods, frozenset(asked)):
                 self._kubelets.settle(outcome)
+            state.settles_at = time.monotonic() + LOOK_S  # long enough not ready for anyone who looks
         self._report(state, decision)
         self._hold(node, host, pods)
 
@@ -179,10 +183,15 @@ class Worker:
             _log.info("%s: %s ready=%s %s", self._name, state.node.name, decision.ready, decision.resources)
         state.memory, state.reported, state.reported_at, state.ready = decision.memory, decision, now, readiness
 
-    def _host(self, node: NodeSpec) -> HostState:
+    def _host(self, state: NodeState) -> HostState:
+        """The host behind the node, looked at once a second at most however many pods change."""
+        node = state.node
         if node.host is None or self._hosts is None:
             return HostState(running=True, boot=NO_HOSTS_BOOT, healthy=node.count)
-        return self._hosts.look(node.host)
+        now = time.monotonic()
+        if state.host is None or now - state.looked_at >= LOOK_S * 0.9:
+            state.host, state.looked_at = self._hosts.look(node.host), now
+        return state.host
 
     def _hold(self, node: NodeSpec, host: HostState, pods: tuple[Pod, ...]) -> None:
         if node.host is None or self._hosts is None or not node.count or not host.running:
