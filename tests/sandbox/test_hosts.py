@@ -119,12 +119,12 @@ def test_reset_gives_a_host_a_fresh_disk_and_a_new_key(shared: Sandbox) -> None:
 
 def test_the_fault_switch_is_seen_inside_the_host_on_and_off(shared: Sandbox) -> None:
     read = "cat /etc/sandbox/faults.json"
-    shared.run("fault", "asc-01", "device-lost=3", "module-in-use")
-    assert json.loads(shared.say("asc-01", read)) == {"device-lost": 3, "module-in-use": True}
+    shared.run("fault", "asc-01", "device_lost=3", "module_in_use")
+    assert json.loads(shared.say("asc-01", read)) == {"device_lost": 3, "module_in_use": True}
     shared.run("power", "asc-01", "off", "--cut")
-    shared.run("fault", "asc-01", "--clear", "device-lost")
+    shared.run("fault", "asc-01", "--clear", "device_lost")
     shared.run("power", "asc-01", "on")
-    assert json.loads(shared.say("asc-01", read)) == {"module-in-use": True}
+    assert json.loads(shared.say("asc-01", read)) == {"module_in_use": True}
     shared.run("fault", "asc-01", "--clear")
     assert json.loads(shared.say("asc-01", read)) == {}
 

@@ -21,6 +21,7 @@ FIT = Machine(
     inotify_instances=128,
     inotify_used=20,
     home=Path("/srv/causeway"),
+    cache=Path("/srv/causeway/cache"),
     home_type="ext4",
     free_bytes=100 * GIB,
 )
@@ -60,6 +61,7 @@ def test_too_little_disk_counts_the_image_only_when_it_is_not_cached() -> None:
         (replace(FIT, cgroup2=False), "no-cgroup2", "mount -t cgroup2"),
         (replace(FIT, keyring=False), "no-debian-keyring", "debian-archive-keyring"),
         (replace(FIT, home_type="overlay"), "home-on-overlay", "CAUSEWAY_HOME"),
+        (replace(FIT, cache=Path("/srv/a:b")), "path-unfit-for-overlay", "/srv/a:b"),
         (
             replace(FIT, missing=(MissingProgram("systemd-nspawn", "systemd-container"),)),
             "missing-program",

@@ -54,7 +54,8 @@ def _machine() -> Iterator[Check]:
         return
     try:
         home = home_root(DEFAULT_FLEET, os.environ)
-        machine_checks.verify(machine_checks.look(home, []), machine_checks.Need(new_hosts=1, image_cached=False))
+        seen = machine_checks.look(home, home / "cache", [])
+        machine_checks.verify(seen, machine_checks.Need(new_hosts=1, image_cached=False))
     except Problems as problems:
         for error in problems.errors:
             yield Check(Purpose.SANDBOX, error.code, what, Status.UNFIT, detail=error.reason, fix=error.hint)

@@ -13,6 +13,7 @@ from causeway.cli.options import DEFAULT_FLEET, FleetOption, JsonOption
 from causeway.cli.output import print_json
 from causeway.errors import Permanent
 from causeway.sandbox.layout import declared_name, home_root, layout
+from causeway.sandbox.ssh import ansible_environment
 from causeway.toolchain.environment import Places, exports, variables
 
 SCHEMA = "causeway/env/v1"
@@ -24,13 +25,22 @@ def command(fleet: FleetOption = DEFAULT_FLEET, as_json: JsonOption = False) -> 
     A state backend or passphrase that you set is kept. The folders of Pulumi's files are made when they are missing.
     """
     places = _places(fleet.absolute())
-    chosen = variables(places, os.environ)
+    chosen = variables(places, os.environ) | _sandbox_access(fleet.absolute())
     places.pulumi_home.mkdir(parents=True, exist_ok=True)
     places.state.mkdir(parents=True, exist_ok=True)
     if as_json:
         print_json(SCHEMA, {"variables": chosen})
     else:
         typer.echo(exports(chosen))
+
+
+def _sandbox_access(fleet: Path) -> dict[str, str]:
+    """What plain `ansible` needs to reach the hosts of this fleet's sandbox, while it is up."""
+    try:
+        place = layout(declared_name(fleet), home_root(fleet, os.environ), os.environ)
+    except Permanent:
+        return {}
+    return dict(ansible_environment(place)) if place.ssh_config.is_file() else {}
 
 
 def _places(fleet: Path) -> Places:

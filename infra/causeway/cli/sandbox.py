@@ -21,7 +21,7 @@ from causeway.cli.output import console, print_json
 from causeway.cli.sandbox_progress import ConsoleSteps
 from causeway.errors import Permanent
 from causeway.fleet.load import load_fleet
-from causeway.sandbox import checks, faults, hosts, lifecycle, report, standins
+from causeway.sandbox import checks, faults, host_side, hosts, lifecycle, report, standins
 from causeway.sandbox.clusters.kwok_config import BINARIES
 from causeway.sandbox.declared import sandbox_of
 from causeway.sandbox.layout import Layout, declared_name, home_root, layout, recorded_home
@@ -247,7 +247,7 @@ def _print_faults(vendor: str | None, *, as_json: bool) -> None:
 def check(fleet: FleetOption = DEFAULT_FLEET) -> None:
     """Look whether this machine can carry the fleet's sandbox, without making anything."""
     spec, place = _declared(fleet)
-    lifecycle.verify(spec, place, _means())
+    host_side.verify(spec, place, _means().missing)
     console().print(
         f"this machine can carry the sandbox {spec.fleet}: {len(spec.hosts)} hosts, {len(spec.clusters)} clusters"
     )

@@ -6,9 +6,11 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+KINDS = ("image-", "layer-", "pool-", "mirror-")
 
 
 def digest(*parts: str | bytes) -> str:
@@ -62,6 +64,7 @@ def ensure(cache: Path, name: str, build: Callable[[Path], None], waiting: Calla
     """
     ready = cache / name
     if ready.is_dir():
+        os.utime(ready)
         return ready
     with exclusive(cache / f".{name}.lock", waiting):
         if ready.is_dir():
@@ -74,3 +77,18 @@ def ensure(cache: Path, name: str, build: Callable[[Path], None], waiting: Calla
         building.rename(ready)
         (cache / f".{name}.lock").unlink()
     return ready
+
+
+def prune(cache: Path, in_use: Collection[Path], *, unused_s: float, now: float) -> tuple[str, ...]:
+    """Remove what no sandbox uses and no `up` has asked for within the last `unused_s` seconds; returns the names.
+
+    The signing key stays: hosts that are up trust it.
+    """
+    gone = []
+    for entry in cache.iterdir() if cache.is_dir() else ():
+        if entry.name.startswith(KINDS) and entry not in in_use and now - entry.stat().st_mtime > unused_s:
+            doomed = cache / f".old-{entry.name}"
+            entry.rename(doomed)
+            shutil.rmtree(doomed)
+            gone.append(entry.name)
+    return tuple(sorted(gone))

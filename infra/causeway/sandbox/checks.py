@@ -17,6 +17,7 @@ MIN_KERNEL = (5, 14)  # the first with cgroup.kill
 INOTIFY_PER_HOST = 7
 INOTIFY_RESERVE = 8
 GIB = 1 << 30
+UNFIT_IN_OVERLAY = frozenset(":,\\")
 IMAGE_BYTES = 3 * GIB  # image, package pool and mirror, and the space to make them
 HOST_BYTES = GIB // 4
 DEBIAN_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -51,12 +52,13 @@ class Machine:
     inotify_instances: int
     inotify_used: int
     home: Path
+    cache: Path
     home_type: str
     free_bytes: int
 
 
-def look(home: Path, missing: Sequence[MissingProgram]) -> Machine:
-    """Read the machine's state. `home` need not exist yet; `missing` is what the list of programs found lacking."""
+def look(home: Path, cache: Path, missing: Sequence[MissingProgram]) -> Machine:
+    """Read the machine's state. The folders need not exist yet; `missing` is what the list of programs lacks."""
     existing = next(folder for folder in (home, *home.parents) if folder.is_dir())
     return Machine(
         root=os.geteuid() == 0,
@@ -67,6 +69,7 @@ def look(home: Path, missing: Sequence[MissingProgram]) -> Machine:
         inotify_instances=int(INSTANCES.read_text()),
         inotify_used=_inotify_used(),
         home=home,
+        cache=cache,
         home_type=_file_system(existing),
         free_bytes=shutil.disk_usage(existing).free,
     )
@@ -121,6 +124,18 @@ def _system(machine: Machine, need: Need) -> Sequence[CausewayError | None]:
             "put it on a volume: CAUSEWAY_HOME=/path/on/a/volume causeway sandbox up",
             where=str(machine.home),
         ),
+        *(_path(folder) for folder in (machine.home, machine.cache)),
+    )
+
+
+def _path(folder: Path) -> CausewayError | None:
+    if not set(str(folder)) & UNFIT_IN_OVERLAY:
+        return None
+    return _error(
+        "path-unfit-for-overlay",
+        f"the hosts' disks are overlays, and their paths cannot hold any of {' '.join(sorted(UNFIT_IN_OVERLAY))}",
+        "use another path: CAUSEWAY_HOME=/path/on/a/disk causeway sandbox up",
+        where=str(folder),
     )
 
 

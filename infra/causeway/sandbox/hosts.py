@@ -17,7 +17,7 @@ from pathlib import Path
 
 from causeway.errors import Permanent, Retryable
 from causeway.sandbox import connect, network, rootfs
-from causeway.sandbox.cgroup import Cgroup, of_fleet
+from causeway.sandbox.cgroup import Cgroup, mount_point, of_fleet
 from causeway.sandbox.command import spawn
 from causeway.sandbox.image import Image
 from causeway.sandbox.layout import Layout
@@ -85,6 +85,14 @@ def recorded_digest(layout: Layout, name: str) -> str | None:
         return None
 
 
+def recorded_lower(layout: Layout, name: str) -> tuple[str, ...]:
+    """The folders below the host's disk."""
+    try:
+        return tuple(json.loads((layout.host(name) / "record.json").read_text())["lower"].split(":"))
+    except (OSError, ValueError, KeyError):
+        return ()
+
+
 def recorded(layout: Layout, name: str) -> HostSpec:
     """The host as it was declared when its disk was made.
 
@@ -109,23 +117,17 @@ def start(layout: Layout, name: str) -> None:
     """Boot a host. Its disk is there and it does not run."""
     folder = layout.host(name)
     (folder / "powered-off").unlink(missing_ok=True)
-    lower = json.loads((folder / "record.json").read_text())["lower"]
+    lower = ":".join(recorded_lower(layout, name))
     place = group(layout, name)
     place.kill()
-    relative = place.path.relative_to(of_fleet_root(layout))
-    supervisor = ["sh", SUPERVISOR, str(relative), name, folder, lower, network.BRIDGE]
+    relative = place.path.relative_to(mount_point())
+    supervisor: list[str | Path] = ["sh", SUPERVISOR, str(relative), name, folder, lower, network.BRIDGE]
     spawn(
         ["unshare", "--mount", "--propagation", "private", "--", *supervisor],
         cgroup=(place / "supervisor").path,
         log=folder / "console.log",
         netns=layout.netns,
     )
-
-
-def of_fleet_root(layout: Layout) -> Path:
-    """The root of the cgroup2 hierarchy that the fleet's group lies in."""
-    path = of_fleet(layout.fleet).path
-    return path.parent.parent if path.parent.name == "system.slice" else path.parent
 
 
 def state(layout: Layout, name: str) -> State:

@@ -91,7 +91,8 @@ def source(environ: Mapping[str, str]) -> Source:
     if not mirror:
         form = "$(REPO_URI) $(CODENAME) $(COMPONENT)"
         lines = run(["apt-get", "indextargets", "--format", form, "Created-By: Packages"], where="apt-get").splitlines()
-        mirror = next((line.split()[0] for line in sorted(lines) if line.split()[1:] == [SUITE, "main"]), None)
+        fit = (line.split()[0] for line in sorted(lines) if line.split()[1:] == [SUITE, "main"])
+        mirror = next((url for url in fit if url.startswith("http")), None)
     return Source(mirror=mirror, proxy=proxy or None)
 
 

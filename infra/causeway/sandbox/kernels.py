@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 from causeway.sandbox.command import run
 
 MAINTAINER = "Causeway sandbox <sandbox@causeway.invalid>"
-ARCHITECTURE = "amd64"
+ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 HOOKS = "/etc/kernel/header_postinst.d"
 
 
@@ -47,8 +48,8 @@ def packages(release: str) -> tuple[Package, ...]:
     """All kernel packages of the mirror, those of the running kernel first."""
     return (
         *_pair(release),
-        _meta("linux-image-amd64", release, f"linux-image-{release}"),
-        _meta("linux-headers-amd64", release, f"linux-headers-{release}"),
+        _meta(f"linux-image-{ARCHITECTURE}", release, f"linux-image-{release}"),
+        _meta(f"linux-headers-{ARCHITECTURE}", release, f"linux-headers-{release}"),
         *_pair(newer(release)),
     )
 
@@ -56,7 +57,7 @@ def packages(release: str) -> tuple[Package, ...]:
 def installed(release: str) -> tuple[Package, ...]:
     """Those that every host has from the start."""
     image, _ = _pair(release)
-    return (image, _meta("linux-image-amd64", release, image.name))
+    return (image, _meta(f"linux-image-{ARCHITECTURE}", release, image.name))
 
 
 def version(release: str) -> str:

@@ -62,6 +62,11 @@ class Layout:
         return self.home / "logs"
 
     @property
+    def mirror(self) -> Path:
+        """A link to what the mirror serves."""
+        return self.home / "mirror"
+
+    @property
     def ssh_config(self) -> Path:
         """For `ssh -F`."""
         return self.home / "ssh_config"

@@ -5,23 +5,27 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from causeway.errors import CausewayError, Permanent, Problems
+from causeway.errors import CausewayError, Permanent
 from causeway.sandbox import cache as store
-from causeway.sandbox import checks, clusters, daemons, hosts, image, mirror, network, signing, ssh
-from causeway.sandbox.cgroup import Cgroup, create, of_fleet
+from causeway.sandbox import checks, clusters, hosts, network, ssh
+from causeway.sandbox.cgroup import of_fleet
 from causeway.sandbox.clusters import ClusterStatus
+from causeway.sandbox.host_side import HostSide, hosts_up, in_parallel, raise_together, verify
 from causeway.sandbox.layout import RUN_ROOT, Layout, recorded_home
-from causeway.sandbox.moves import Action, Found, Move, moves
-from causeway.sandbox.progress import Observer, Step, Steps, StepTime
+from causeway.sandbox.moves import Action, Move
+from causeway.sandbox.progress import Observer, Steps, StepTime
 from causeway.sandbox.spec import HostSpec, SandboxSpec
 
 BOOTS_AT_ONCE = 8
+PACKAGES = (".deb", ".run")
+CACHE_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +64,50 @@ def up(spec: SandboxSpec, layout: Layout, means: Means, parts: Parts, observer: 
     steps = Steps(observer)
     with _alone(layout, observer):
         _claim(layout)
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            if parts.hosts:
-                verify(spec, layout, means)
-            side = beside.submit(_clusters_up, spec, layout, means, steps) if parts.clusters else None
-            errors: list[CausewayError] = []
-            done: tuple[Move, ...] = ()
-            changed = False
-            if parts.hosts:
-                try:
-                    done, changed = _hosts_up(spec, layout, means, steps)
-                except CausewayError as error:
-                    errors.append(error)
-            statuses: tuple[ClusterStatus, ...] = ()
-            if side is not None:
-                try:
-                    statuses = side.result()
-                except CausewayError as error:
-                    errors.append(error)
-    if errors:
-        raise errors[0] if len(errors) == 1 else Problems(tuple(errors))
-    changed = changed or any(status.action != "none" for status in statuses)
-    return Outcome(done, statuses, tuple(steps.times), changed)
+        if parts.hosts:
+            verify(spec, layout, means.missing)
+        done, statuses = _both(spec, layout, means, parts, steps)
+        if parts.hosts:
+            if statuses and all(move.action is not Action.STAY_OFF for move in done.moves):
+                _nodes_ready(spec, layout, steps)
+            store.prune(layout.cache, _cache_in_use(), unused_s=CACHE_DAYS * 86400, now=time.time())
+    changed = done.changed or any(status.action != "none" for status in statuses)
+    return Outcome(done.moves, statuses, tuple(steps.times), changed)
+
+
+def _both(
+    spec: SandboxSpec, layout: Layout, means: Means, parts: Parts, steps: Steps
+) -> tuple[HostSide, tuple[ClusterStatus, ...]]:
+    """Hosts and clusters at the same time; what goes wrong with one does not keep the other from coming up."""
+    errors: list[BaseException] = []
+    done = HostSide((), changed=False)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        side = beside.submit(_clusters_up, spec, layout, means, steps) if parts.clusters else None
+        if parts.hosts:
+            try:
+                done = hosts_up(spec, layout, means.environ, steps)
+            except CausewayError as error:
+                errors.append(error)
+        failure = side.exception() if side else None
+    raise_together([*errors, *([failure] if failure else [])])
+    return done, side.result() if side else ()
+
+
+def _nodes_ready(spec: SandboxSpec, layout: Layout, steps: Steps) -> None:
+    with steps.step("nodes") as step:
+        step.note("waiting for every node to be ready")
+        ready = clusters.wait_ready(spec, layout.home)
+        step.outcome = f"{sum(len(status.nodes) for status in ready)} ready"
+
+
+def _cache_in_use() -> set[Path]:
+    """What the sandboxes that are up on this machine have of the cache: lower folders of disks, mirrors' trees."""
+    used: set[Path] = set()
+    for name, home in known().items():
+        place = Layout(name, home, home)
+        used.add(place.mirror.resolve())
+        used.update(Path(lower) for host in hosts.existing(place) for lower in hosts.recorded_lower(place, host))
+    return used
 
 
 @contextmanager
@@ -129,129 +155,6 @@ def _clusters_up(spec: SandboxSpec, layout: Layout, means: Means, steps: Steps) 
         made = [status.name for status in statuses if status.action != "none"]
         step.outcome = f"{len(statuses)} running" + (f", changed: {', '.join(made)}" if made else ", nothing to do")
     return statuses
-
-
-def _hosts_up(spec: SandboxSpec, layout: Layout, means: Means, steps: Steps) -> tuple[tuple[Move, ...], bool]:
-    group = create(layout.fleet)
-    with steps.step("image") as step:
-        key = signing.ensure(layout.cache, lambda: step.note("another process makes the signing key; waiting"))
-        ready = image.ensure(layout.cache, signing.public_key(key), means.environ, step.note)
-        step.outcome = image.OS
-    with steps.step("mirror") as step:
-        tree = mirror.ensure(layout.cache, ready.base, key, step.note)
-        step.outcome = f"{sum(1 for path in tree.rglob('*.deb'))} packages"
-    with steps.step("network") as step:
-        lost = _network_up(layout, group)
-        started = daemons.ensure_dialer(layout)
-        started = daemons.ensure_mirror(layout, spec, tree) or started
-        step.outcome = "made" if lost else "started again" if started else "nothing to do"
-    with steps.step("hosts") as step:
-        done = _apply(spec, layout, ready, lost=lost, step=step)
-    changed = lost or started or any(move.action not in (Action.KEEP, Action.STAY_OFF) for move in done)
-    return done, changed
-
-
-def _network_up(layout: Layout, group: Cgroup) -> bool:
-    """Returns whether the network had to be made: then nothing that runs is in it, and it is ended."""
-    layout.control_paths.mkdir(parents=True, exist_ok=True)
-    ssh.give_to_user(layout.control_paths)
-    if network.is_up(layout):
-        return False
-    for name in ("hosts", daemons.DIALER, daemons.MIRROR):
-        (group / name).kill()
-    return network.up(layout)
-
-
-def verify(spec: SandboxSpec, layout: Layout, means: Means) -> None:
-    """Check the machine against what will have to be made.
-
-    Raises:
-        Problems: each thing that is wrong, with the command that mends it.
-    """
-    found = found_hosts(layout)
-    running = sum(1 for host in spec.hosts if host.name in found and found[host.name].state is hosts.State.RUNNING)
-    need = checks.Need(new_hosts=len(spec.hosts) - running, image_cached=image.is_cached(layout.cache))
-    checks.verify(checks.look(layout.home, means.missing), need)
-
-
-def found_hosts(layout: Layout) -> dict[str, Found]:
-    """Every host with a disk, as it is."""
-    return {
-        name: Found(hosts.state(layout, name), hosts.recorded_digest(layout, name)) for name in hosts.existing(layout)
-    }
-
-
-def _apply(spec: SandboxSpec, layout: Layout, ready: image.Image, *, lost: bool, step: Step) -> tuple[Move, ...]:
-    """Make every host what it should be, several at once."""
-    hosts.sweep(layout)
-    wanted = {host.name: hosts.made_from(ready, spec, host) for host in spec.hosts}
-    planned = moves(wanted, found_hosts(layout), network_lost=lost)
-    public_key = ssh.ensure_identity(layout)
-    by_name = {host.name: host for host in spec.hosts}
-
-    def carry_out(move: Move) -> None:
-        if move.action in (Action.REMOVE, Action.RECREATE):
-            hosts.remove(layout, move.name)
-        if move.action in (Action.CREATE, Action.RECREATE):
-            hosts.prepare(layout, ready, spec, by_name[move.name], public_key)
-        if move.action in (Action.CREATE, Action.RECREATE, Action.START):
-            hosts.start(layout, move.name)
-
-    in_parallel(carry_out, planned)
-    ssh.write_access(layout, spec.hosts)
-    expected = [by_name[move.name] for move in planned if move.action not in (Action.REMOVE, Action.STAY_OFF)]
-    wait_for(layout, expected, step)
-    step.outcome = summary(planned)
-    return planned
-
-
-def in_parallel(work: Callable[[Move], None], planned: Sequence[Move]) -> None:
-    """Do the work for every move, raising all errors together at the end."""
-    with ThreadPoolExecutor(max_workers=BOOTS_AT_ONCE) as pool:
-        _gather([pool.submit(work, move).exception for move in planned])
-
-
-def _gather(waits: Sequence[Callable[[], BaseException | None]]) -> None:
-    failures = [failure for wait in waits if (failure := wait()) is not None]
-    known = tuple(failure for failure in failures if isinstance(failure, CausewayError))
-    for failure in failures:
-        if not isinstance(failure, CausewayError):
-            raise failure
-    if known:
-        raise known[0] if len(known) == 1 else Problems(known)
-
-
-def wait_for(layout: Layout, expected: Sequence[HostSpec], step: Step) -> None:
-    """Wait until every one of these hosts lets users in."""
-    given_up = threading.Event()
-    ready = 0
-
-    def wait(host: HostSpec) -> None:
-        nonlocal ready
-        hosts.wait_ready(layout, host, given_up)
-        ready += 1
-        step.note(f"{ready} of {len(expected)} let users in")
-
-    with ThreadPoolExecutor(max_workers=max(1, len(expected))) as pool:
-        try:
-            _gather([pool.submit(wait, host).exception for host in expected])
-        except BaseException:
-            given_up.set()
-            raise
-
-
-def summary(planned: Sequence[Move]) -> str:
-    """How many hosts met which fate, in words."""
-    words = {
-        Action.CREATE: "made",
-        Action.RECREATE: "made anew",
-        Action.START: "started again",
-        Action.REMOVE: "removed",
-        Action.STAY_OFF: "off",
-        Action.KEEP: "as they were",
-    }
-    counts = {action: sum(move.action is action for move in planned) for action in words}
-    return ", ".join(f"{count} {words[action]}" for action, count in counts.items() if count) or "none declared"
 
 
 def down(layout: Layout, observer: Observer) -> bool:
