@@ -11,7 +11,7 @@ from pathlib import Path
 
 from causeway.errors import Location, Permanent
 from causeway.fleet.places import Source
-from causeway.fleet.problems import Collector, choice
+from causeway.fleet.problems import Collector, listed, nearest
 
 MAX_BYTES = 16 * 1024 * 1024
 """Size of all YAML files of a declaration together, and of each CSV file."""
@@ -190,14 +190,18 @@ def find_root(path: Path) -> Path:
 
 def _hint(root: Path) -> str:
     """Folders beside or below that hold a declaration, the nearest name first."""
-    near: list[str] = []
+    near: dict[str, str] = {}
     for folder in (root, root.parent, Path("inventory")):
         try:
-            near += [str(each) for each in sorted(folder.iterdir())[:200] if (each / MAIN).is_file()]
+            found = {each.name: str(each) for each in sorted(folder.iterdir())[:200] if (each / MAIN).is_file()}
         except OSError:
             continue
-    near = list(dict.fromkeys(near))
-    return choice(str(root), near, "declarations near here") if near else f"name a folder with a {MAIN}: --fleet DIR"
+        near = found | near
+    if not near:
+        return f"name a folder with a {MAIN}: --fleet DIR"
+    meant = nearest(root.name, near)
+    there = f"declarations near here: {listed(near.values())}"
+    return f"did you mean {near[meant]}? {there}" if meant else there
 
 
 def _without_waiting(path: str, flags: int) -> int:

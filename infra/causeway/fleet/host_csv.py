@@ -42,14 +42,21 @@ def read_host_csv(text: str, file: str, most: int, problems: Collector) -> list[
 
     reader = csv.reader(text.splitlines(), strict=True)
     hosts: list[CsvHost] = []
+    lines: dict[str, int] = {}
     try:
         header = _header(next(reader, []), wrong)
         if header is None:
             return []
         for row in reader:
             host = _row(row, header, reader.line_num, wrong)
-            if host is not None:
-                hosts.append(host)
+            if host is None:
+                continue
+            first = lines.setdefault(host.name, host.line)
+            if first != host.line:
+                reason = f"{host.name} is here a second time; the first is in line {first}"
+                wrong(host.line, "duplicate-host", reason, "keep one of the rows")
+                continue
+            hosts.append(host)
             if len(hosts) > most:
                 wrong(
                     reader.line_num,

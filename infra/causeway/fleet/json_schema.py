@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
+from inspect import getdoc
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from causeway.fleet.catalog_entries import Fact
 from causeway.fleet.document import Fleet
 from causeway.fleet.migrations import CURRENT
 
@@ -29,8 +31,10 @@ class _Generator(GenerateJsonSchema):
 def json_schema() -> JsonSchemaValue:
     """The schema, with a description for every property; the files of a split declaration fit it but for `required`."""
     body = Fleet.model_json_schema(by_alias=True, schema_generator=_Generator)
-    for definition in body["$defs"].values():
+    for name, definition in body["$defs"].items():
         definition.pop("title", None)
+        if name.startswith("Fact_"):  # a generic's parameters cost it its docstring
+            definition["description"] = getdoc(Fact)
     return {
         "$schema": _DIALECT,
         **body,

@@ -6,7 +6,7 @@ therefore a new version, whose migration writes the old default into older decla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,8 +38,6 @@ def migrate(
     document: Mapping[str, Any],
     marks: Marks,
     problems: Collector,
-    migrations: Sequence[Migration] = MIGRATIONS,
-    current: int = CURRENT,
 ) -> dict[str, Any] | None:
     """The document in the newest shape, None when its version cannot be read.
 
@@ -47,33 +45,31 @@ def migrate(
         document: the merged files.
         marks: for the places of errors.
         problems: receives what is wrong with the version.
-        migrations: the steps there are.
-        current: the newest version.
     """
     version = document.get("version")
-    readable = sorted({step.version for step in migrations} | {current})
+    readable = sorted({step.version for step in MIGRATIONS} | {CURRENT})
     if type(version) is not int:
         reason = (
             "the version is missing"
             if version is None
             else f"found {marks.word(marks.place(('version',)))}; a version is a whole number"
         )
-        problems.add(marks.problem("bad-version", ("version",), reason, f"write version: {current}"))
+        problems.add(marks.problem("bad-version", ("version",), reason, f"write version: {CURRENT}"))
         return None
     if version not in readable:
         hint = (
             "use a newer Causeway"
-            if version > current
+            if version > CURRENT
             else f"versions that can be read: {', '.join(map(str, readable))}"
         )
         problems.add(
             marks.problem(
-                "bad-version", ("version",), f"version {version} is not known here; the newest is {current}", hint
+                "bad-version", ("version",), f"version {version} is not known here; the newest is {CURRENT}", hint
             )
         )
         return None
-    steps = {step.version: step for step in migrations}
+    steps = {step.version: step for step in MIGRATIONS}
     migrated = dict(document)
-    for number in range(version, current):
+    for number in range(version, CURRENT):
         migrated = {**steps[number].apply(migrated), "version": number + 1}
     return migrated

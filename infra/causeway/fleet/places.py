@@ -137,7 +137,15 @@ class Marks:
         return self.sources[place >> (3 * _BITS)].word_at(place >> (2 * _BITS) & _MASK)
 
     def problem(
-        self, code: str, path: Path, reason: str, hint: str = "", *, key: bool = False, subject: str | None = None
+        self,
+        code: str,
+        path: Path,
+        reason: str,
+        hint: str = "",
+        *,
+        key: bool = False,
+        subject: str | None = None,
+        hidden: bool = False,
     ) -> Permanent:
         """An error about a path of the declaration, with its place and excerpt.
 
@@ -148,9 +156,13 @@ class Marks:
             hint: what to do.
             key: show the key and not its value.
             subject: what it is about, when it is not the path.
+            hidden: give no excerpt, since it may hold a secret.
         """
         place = self.place(path, key=key)
-        return self.problem_at(code, place, reason, hint, subject=dotted(path) if subject is None else subject)
+        subject = dotted(path) if subject is None else subject
+        if hidden:
+            return Permanent(code, reason, subject=subject, where=self.location(place), hint=hint)
+        return self.problem_at(code, place, reason, hint, subject=subject)
 
     def problem_at(self, code: str, place: int, reason: str, hint: str = "", *, subject: str = "") -> Permanent:
         """An error about a packed mark, with its excerpt."""

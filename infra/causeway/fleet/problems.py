@@ -19,6 +19,7 @@ class Collector:
 
     def __init__(self) -> None:
         self._errors: list[CausewayError] = []
+        self._settled: set[Location | str | None] = set()
         self.count = 0
 
     @property
@@ -26,8 +27,15 @@ class Collector:
         """Whether another error would only be counted."""
         return len(self._errors) >= KEPT
 
+    def settle(self, error: CausewayError) -> None:
+        """Keep an error, after which nothing else is worth telling about its place."""
+        self.add(error)
+        self._settled.add(error.where)
+
     def add(self, error: CausewayError) -> None:
         """Keep an error, or only count it."""
+        if error.where in self._settled:
+            return
         self.count += 1
         if not self.full:
             self._errors.append(error)

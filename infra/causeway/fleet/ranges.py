@@ -45,6 +45,10 @@ class _Span:
     def count(self) -> int:
         return (self.last - self.first) // self.step + 1
 
+    @property
+    def outermost(self) -> tuple[int, int]:
+        return self.first, self.first + (self.count - 1) * self.step
+
     def words(self) -> list[str]:
         if self.letters:
             return list(string.ascii_letters[self.first : self.last + 1 : self.step])
@@ -81,7 +85,7 @@ class HostRange:
         """The first and the last host; when both names are valid, those between are."""
         first, last = self.texts[0], self.texts[0]
         for span, text in zip(self.spans, self.texts[1:], strict=True):
-            words = [_Span(at, at, 1, span.width, span.letters).words()[0] for at in (span.first, span.last)]
+            words = [_Span(at, at, 1, span.width, span.letters).words()[0] for at in span.outermost]
             first, last = first + words[0] + text, last + words[1] + text
         return first, last
 

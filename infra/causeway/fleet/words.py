@@ -65,6 +65,8 @@ Sentence = tuple[str, str, str]  # code, reason, what to do
 
 _MOST = 1_000  # refusals of one declaration that are looked at
 _NOT_THERE = object()
+_HIDDEN = "(not shown)"
+_NO_VALUES = "name only where the value comes from (from, name); if a value stood here, take it out and change it"
 _COUNTRIES = ("country", "headquarters")
 
 
@@ -95,7 +97,13 @@ def _bound(words: str, key: str) -> Callable[[Refusal], Sentence]:
 
 
 def _plain(number: Any) -> str:
-    return f"{number:,}" if isinstance(number, int) else str(number)
+    return (
+        f"{number:,}"
+        if isinstance(number, int) and number > 9_999
+        else f"{number:g}"
+        if isinstance(number, float)
+        else str(number)
+    )
 
 
 def _literal(refusal: Refusal) -> Sentence:
@@ -116,7 +124,18 @@ def _pattern(refusal: Refusal) -> Sentence:
             f'the key "{printable(str(refusal.path[-1])[:60])}" is not allowed; a key is {belongs}',
             "rename it",
         )
-    return "bad-form", f"{refusal.found}; what belongs here is {belongs}", "write it so"
+    return "bad-form", f"{refusal.found}; what belongs here is {_rule(belongs)}", _example(belongs)
+
+
+def _rule(words: str) -> str:
+    """A sentence without its example."""
+    return words.partition(", such as ")[0]
+
+
+def _example(words: str) -> str:
+    """The example of a sentence as what to do."""
+    example = words.partition(", such as ")[2]
+    return f"write it like {example}" if example else "correct it"
 
 
 def _too_long(refusal: Refusal) -> Sentence:
@@ -128,11 +147,14 @@ def _too_long(refusal: Refusal) -> Sentence:
 
 
 def _own(refusal: Refusal) -> Sentence:
-    return "bad-value", f"{refusal.found}: {refusal.context.get('error', 'it is not allowed here')}", "write it so"
+    words = str(refusal.context.get("error", "it is not allowed here"))
+    return "bad-value", f"{refusal.found}: {_rule(words)}", _example(words)
 
 
 def _unknown_field(refusal: Refusal) -> Sentence:
     fields = fields_at(refusal.path[:-1])
+    if refusal.path[0] == "secrets":
+        return "unknown-field", f"unknown field {printable(str(refusal.path[-1])[:60])}", _NO_VALUES
     if refusal.path[-1] in fields:
         return (
             "unknown-field",
@@ -217,10 +239,12 @@ def explain(error: ValidationError, document: Any, marks: Marks, problems: Colle
 
 
 def _problem(refusal: Refusal, marks: Marks) -> Permanent:
-    code, reason, hint = SENTENCES.get(refusal.kind, _otherwise)(refusal)
+    hidden = refusal.path[:1] == ("secrets",)  # somebody may have written a value there
+    shown = replace(refusal, word="", value=_HIDDEN) if hidden and isinstance(refusal.value, str) else refusal
+    code, reason, hint = SENTENCES.get(refusal.kind, _otherwise)(shown)
     at_key = refusal.of_key or refusal.kind == "extra_forbidden"
     subject = dotted(refusal.path[:-1] if at_key or refusal.kind == "missing" else refusal.path)
-    return marks.problem(code, refusal.path, reason, hint, key=at_key, subject=subject)
+    return marks.problem(code, refusal.path, reason, hint, key=at_key, subject=subject, hidden=hidden)
 
 
 def _refusal(line: ErrorDetails, document: Any) -> Refusal:

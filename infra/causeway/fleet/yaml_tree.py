@@ -309,7 +309,7 @@ class _Reader:
         if self._problems.full:
             self._problems.skip()
         else:
-            self._problems.add(self._marks.problem_at(code, place, reason, hint))
+            self._problems.settle(self._marks.problem_at(code, place, reason, hint))
 
     def _fatal(self, event: Any, code: str, reason: str, hint: str) -> None:
         self._fatal_at(self._place(event), code, reason, hint)

@@ -40,12 +40,12 @@ class Checked:
     incomplete: frozenset[tuple[str, str]]
     problems: Collector
 
-    def wrong(self, code: str, path: Path, reason: str, hint: str, *, key: bool = False) -> None:
-        """Tell an error at a path."""
+    def wrong(self, code: str, path: Path, reason: str, hint: str, *, key: bool = False, hidden: bool = False) -> None:
+        """Tell an error at a path; see `Marks.problem`."""
         if self.problems.full:
             self.problems.skip()
         else:
-            self.problems.add(self.marks.problem(code, path, reason, hint, key=key))
+            self.problems.add(self.marks.problem(code, path, reason, hint, key=key, hidden=hidden))
 
     def party(self, name: str, path: Path) -> Party | None:
         """A party that a path names; None when it is unknown, which is told, or left out."""
@@ -71,7 +71,8 @@ class Checked:
         """A pool of a known cluster; see `party`."""
         cluster = self.fleet.clusters[cluster_name]
         if name not in cluster.pools and ("clusters", cluster_name, "pools", name) not in self.left_out:
-            self._unknown(name, list(cluster.pools), path, f"pool of {cluster_name}", f"pools of {cluster_name}")
+            hint = "" if self.problems.full else choice(name, cluster.pools, f"pools of {cluster_name}")
+            self.wrong("unknown-pool", path, f'{cluster_name} has no pool "{printable(name[:63])}"', hint)
         return cluster.pools.get(name)
 
     def rate(self, currency: str, path: Path) -> None:
@@ -89,7 +90,9 @@ class Checked:
 
     def _entry(self, section: str, entries: Mapping[str, T], name: str, path: Path) -> T | None:
         if name not in entries and not self._withheld(section, name):
-            self._unknown(name, self._written(section), path, _ONE[section], section)
+            one = _ONE[section]
+            hint = "" if self.problems.full else choice(name, self._written(section), section)
+            self.wrong(f"unknown-{one}", path, f'there is no {one} "{printable(name[:63])}"', hint)
         return entries.get(name)
 
     def _written(self, section: str) -> list[str]:
@@ -100,22 +103,17 @@ class Checked:
     def _withheld(self, section: str, name: str) -> bool:
         return (section, name) in self.left_out or (section,) in self.left_out
 
-    def _unknown(self, name: str, known: list[str], path: Path, one: str, several: str) -> None:
-        hint = "" if self.problems.full else choice(name, known, several)
-        self.wrong(
-            f"unknown-{one.split(' ', maxsplit=1)[0]}", path, f'there is no {one} "{printable(name[:63])}"', hint
-        )
-
 
 _ONE = {"parties": "party", "sites": "site", "leases": "lease", "clusters": "cluster", "secrets": "secret"}
 
 
-def url_problem(text: str, schemes: tuple[str, ...] = ("http", "https")) -> tuple[str, str] | None:
-    """What is wrong with a URL, and what to do; None when nothing is."""
+def check_url(checked: Checked, text: str, path: Path) -> None:
+    """Tell what is wrong with a web address."""
     scheme, separator, rest = text.partition("://")
     authority = rest.split("/", 1)[0]
-    if not separator or scheme not in schemes or not authority or any(char.isspace() for char in text):
-        return f'found "{printable(text[:60])}"; a URL belongs here', f"begin it with {schemes[0]}:// and a host"
     if "@" in authority:
-        return "found a URL with a user or password", "take it out; credentials are named under secrets"
-    return None
+        hint = "take it out and change it; credentials are named under secrets"
+        checked.wrong("bad-url", path, "found a URL with a user or password", hint, hidden=True)
+    elif not separator or scheme not in {"http", "https"} or not authority or any(char.isspace() for char in text):
+        hint = "begin it with http:// or https:// and a host"
+        checked.wrong("bad-url", path, f'found "{printable(text[:60])}"; a URL belongs here', hint)

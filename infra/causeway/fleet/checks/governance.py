@@ -6,8 +6,6 @@ from causeway.fleet.checks.context import Checked
 from causeway.fleet.governance import Budget
 from causeway.fleet.places import Path
 
-_YEARS = range(2000, 2100)
-
 
 def check_governance(checked: Checked) -> None:
     """Check the currency, every rate, every budget and the domestic share."""
@@ -41,9 +39,6 @@ def check_governance(checked: Checked) -> None:
 
 def _budget(checked: Checked, budget: Budget, path: Path) -> None:
     checked.rate(budget.currency, (*path, "currency"))
-    if budget.period not in _YEARS:
-        reason = f"found {str(budget.period)[:20]}; a period is a calendar year from {_YEARS[0]} to {_YEARS[-1]}"
-        checked.wrong("out-of-range", (*path, "period"), reason, "write a year, such as 2025")
     for index, site in enumerate(budget.scope.sites or ()):
         checked.site(site, (*path, "scope", "sites", index))
     both = set(budget.scope.countries or ()) & set(budget.scope.countries_except or ())

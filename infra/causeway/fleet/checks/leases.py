@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from causeway.fleet.checks.context import Checked
+from causeway.fleet.clusters import Cluster
 from causeway.fleet.leases import Lease
 from causeway.fleet.places import Path
 
@@ -47,8 +48,9 @@ def _quantities(checked: Checked) -> None:
     for cluster_name, cluster in checked.fleet.clusters.items():
         for pool_name, pool in cluster.pools.items():
             lease = checked.fleet.leases.get(pool.lease) if pool.lease else None
-            if lease is None or pool.lease is None or pool.accelerator != lease.accelerator:
-                continue
+            mismatch = lease is None or pool.accelerator != lease.accelerator or cluster.site != lease.site
+            if lease is None or pool.lease is None or mismatch or (pool.nodes is None and _is_cloud(checked, cluster)):
+                continue  # told elsewhere
             wanted = checked.hosts.pool(cluster_name, pool_name).count * pool.accelerators_per_host
             before = taken.get(pool.lease, 0)
             taken[pool.lease] = before + wanted
@@ -62,3 +64,8 @@ def _quantities(checked: Checked) -> None:
                     reason,
                     "take hosts out, or name a larger lease",
                 )
+
+
+def _is_cloud(checked: Checked, cluster: Cluster) -> bool:
+    site = checked.fleet.sites.get(cluster.site)
+    return site is not None and site.tenure == "cloud"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from zoneinfo import available_timezones
 
-from causeway.fleet.checks.context import Checked, url_problem
+from causeway.fleet.checks.context import Checked, check_url
 from causeway.fleet.places import Path
 from causeway.fleet.problems import listed, nearest
 from causeway.fleet.sites import Site
@@ -42,8 +42,8 @@ def _site(checked: Checked, site: Site, path: Path) -> None:
 
 
 def _mirrors(checked: Checked, site: Site, path: Path) -> None:
-    if site.mirrors.packages is not None and (found := url_problem(site.mirrors.packages)):
-        checked.wrong("bad-url", (*path, "mirrors", "packages"), *found)
+    if site.mirrors.packages is not None:
+        check_url(checked, site.mirrors.packages, (*path, "mirrors", "packages"))
     images = site.mirrors.images
     if images is not None and (
         "://" in images or "@" in images or not images or any(char.isspace() for char in images)

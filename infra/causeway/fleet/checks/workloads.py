@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from causeway.fleet.checks.context import Checked, url_problem
+from causeway.fleet.checks.context import Checked, check_url
 from causeway.fleet.clusters import Pool
 from causeway.fleet.places import Path, printable
 from causeway.fleet.problems import choice
@@ -33,8 +33,7 @@ def check_workloads(checked: Checked) -> None:
         _gateway(checked, name, workload, path, gateways)
         if workload.upstream:
             checked.secret(workload.upstream.key, (*path, "upstream", "key"))
-            if found := url_problem(workload.upstream.base_url):
-                checked.wrong("bad-url", (*path, "upstream", "base_url"), *found)
+            check_url(checked, workload.upstream.base_url, (*path, "upstream", "base_url"))
 
 
 def _kind(checked: Checked, workload: Workload, path: Path) -> None:
@@ -99,40 +98,30 @@ def _serve(checked: Checked, workload: Workload, part: Serve, path: Path, asked:
     if checked.cluster(part.cluster, (*path, "cluster")) is None or part.pool is None:
         return
     pool = checked.pool(part.cluster, part.pool, (*path, "pool"))
-    if pool is None or not part.accelerators_per_replica:
-        return
-    if pool.accelerators_per_host == 0:
-        checked.wrong(
-            "no-accelerator",
-            (*path, "accelerators_per_replica"),
-            f"the hosts of {part.pool} have no accelerators",
-            "name a pool that has",
-        )
-        return
-    if part.accelerators_per_replica > pool.accelerators_per_host:
-        wide = f"a replica of {part.accelerators_per_replica:,} accelerators"
-        reason = f"{wide} does not fit a host of {part.pool}, which has {pool.accelerators_per_host}"
-        checked.wrong(
-            "does-not-fit", (*path, "accelerators_per_replica"), reason, f"write at most {pool.accelerators_per_host}"
-        )
-        return
-    hosts = checked.size(part.cluster, part.pool)
-    if hosts is None:
-        return
-    room = hosts * (pool.accelerators_per_host // part.accelerators_per_replica)
-    if part.replicas > room:
-        asks = f"{part.replicas:,} replicas of {part.accelerators_per_replica} accelerators"
-        reason = f"{asks}; {part.pool} has room for {room:,} on {hosts:,} hosts of {pool.accelerators_per_host}"
+    if pool is not None and part.accelerators_per_replica and _fits(checked, part, pool, path):
+        accelerators = part.replicas * part.accelerators_per_replica
+        _ask(checked, (part.cluster, part.pool), pool, accelerators, asked, (*path, "replicas"))
+
+
+def _fits(checked: Checked, part: Serve, pool: Pool, path: Path) -> bool:
+    """Whether the replicas find room on the hosts of an otherwise empty pool; when not, it is told."""
+    wide, per_host = part.accelerators_per_replica, pool.accelerators_per_host
+    if per_host == 0:
+        if pool.accelerator is None:  # else the pool was told that their number is missing
+            reason = f"the hosts of {part.pool} have no accelerators"
+            checked.wrong("no-accelerator", (*path, "accelerators_per_replica"), reason, "name a pool that has")
+        return False
+    if wide > per_host:
+        reason = f"a replica of {wide:,} accelerators does not fit a host of {part.pool}, which has {per_host}"
+        checked.wrong("does-not-fit", (*path, "accelerators_per_replica"), reason, f"write at most {per_host}")
+        return False
+    hosts = checked.size(part.cluster, part.pool or "")
+    room = hosts * (per_host // wide) if hosts else None
+    if room is not None and part.replicas > room:
+        has = f"{part.pool} has room for {room:,} on {hosts:,} hosts of {per_host}"
+        reason = f"{part.replicas:,} replicas of {wide} accelerators; {has}"
         checked.wrong("too-many-replicas", (*path, "replicas"), reason, f"write at most {room:,}, or add hosts")
-        return
-    _ask(
-        checked,
-        (part.cluster, part.pool),
-        pool,
-        part.replicas * part.accelerators_per_replica,
-        asked,
-        (*path, "replicas"),
-    )
+    return room is not None and part.replicas <= room
 
 
 def _train(checked: Checked, train: Train, path: Path, asked: dict[tuple[str, str], int]) -> None:
@@ -148,6 +137,8 @@ def _train(checked: Checked, train: Train, path: Path, asked: dict[tuple[str, st
     pool = checked.pool(train.cluster, train.pool, (*path, "pool"))
     if pool is None:
         return
+    if pool.accelerators_per_host == 0 and pool.accelerator is not None:
+        return  # told at the pool: how many is not said
     if pool.accelerators_per_host == 0:
         checked.wrong(
             "no-accelerator", (*path, "pool"), f"the hosts of {train.pool} have no accelerators", "name a pool that has"
