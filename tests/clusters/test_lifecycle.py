@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import stat
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +21,7 @@ from causeway.sandbox.spec import ClusterSpec, NodeSpec
 from tests.clusters.harness import Maker, Sandbox, cloud_node, eventually, pod_document
 
 pytestmark = pytest.mark.tools
+PACKAGE_ROOT = Path(__file__).parents[2] / "infra"
 CONTROLLER = "causeway.sandbox.clusters.controller.loop"
 
 
@@ -80,7 +84,7 @@ def test_a_second_up_is_quick_and_changes_nothing(sandbox: Sandbox) -> None:
     assert sandbox.places.kubeconfig.stat().st_mtime_ns == kubeconfig
 
 
-@pytest.mark.parametrize("program", ["etcd", "kube-apiserver", "kube-controller-manager", "kwok-controller"])
+@pytest.mark.parametrize("program", ["etcd", "kube-apiserver", "kwok-controller"])
 def test_a_killed_component_is_named_and_started_again_and_objects_survive(sandbox: Sandbox, program: str) -> None:
     sandbox.up()
     name = f"kept-{program}"
@@ -114,6 +118,44 @@ def test_a_reused_pid_in_a_pid_file_deceives_nobody(sandbox: Sandbox) -> None:
     (sandbox.places.cluster("one") / "pids" / "kube-scheduler.pid").write_text(str(os.getpid()))
     assert sandbox.up()[0].action == "repaired"
     assert "kube-scheduler" not in sandbox.status()[0].missing
+
+
+def test_everything_killed_is_started_again_with_its_objects(sandbox: Sandbox) -> None:
+    sandbox.up()
+    sandbox.cluster("two").create(pod_document("survivor"))
+    for process in sandbox.processes():
+        os.kill(process.pid, signal.SIGKILL)
+    eventually(lambda: not sandbox.processes(), "all to be dead")
+    assert [entry.state for entry in sandbox.status()] == ["stopped", "stopped"]
+    assert [entry.action for entry in sandbox.up()] == ["repaired", "repaired"]
+    assert sandbox.cluster("two").pod("survivor")
+
+
+UP = """
+import json, sys
+from pathlib import Path
+from causeway.sandbox import clusters
+from causeway.sandbox.spec import ClusterSpec, NodeSpec, SandboxSpec
+spec = SandboxSpec(sys.argv[1], clusters=(ClusterSpec("cut", "1.34", (NodeSpec("cut-1", None),)),))
+clusters.up(spec, Path(sys.argv[2]), {name: Path(path) for name, path in json.loads(sys.argv[3]).items()})
+"""
+
+
+def test_an_up_that_was_killed_at_a_random_instant_is_finished_by_the_next(make_sandbox: Maker, seed: int) -> None:
+    delay = random.Random(seed).uniform(0.1, 4)
+    sandbox = make_sandbox(ClusterSpec("cut", "1.34", (NodeSpec("cut-1", None),)))
+    tools = json.dumps({name: str(path) for name, path in sandbox.tools.items()})
+    environment = dict(os.environ, PYTHONPATH=str(PACKAGE_ROOT))
+    first = subprocess.Popen([sys.executable, "-c", UP, sandbox.spec.fleet, str(sandbox.home), tools], env=environment)
+    time.sleep(delay)
+    first.kill()
+    first.wait()
+    [status] = sandbox.up()
+    assert status.state == "running", f"killed after {delay:.2f} s"
+    assert [node.ready for node in status.nodes] == [True]
+    assert len(sandbox.processes()) == 6, [process.argv[:3] for process in sandbox.processes()]
+    sandbox.down()
+    assert not sandbox.processes()
 
 
 def test_a_cluster_that_was_half_made_is_made_anew(make_sandbox: Maker) -> None:

@@ -56,7 +56,7 @@ class ControlPlane:
         document = kwok_config.documents(free_ports(len(kwok_config.PORT_OPTIONS)), default_log)
         config = self.places.config(self.name)
         config.write_text(yaml.dump_all(document, Dumper=_Dumper, sort_keys=False))
-        self._kwokctl("create", "cluster", "--config", str(config), "--kubeconfig=", "--wait=0s", "--quiet-pull")
+        self._kwokctl("create", "cluster", "--kubeconfig=", "--wait=0s")
         for private in self.places.certificates(self.name).iterdir():
             private.chmod(0o600)
 
@@ -65,11 +65,12 @@ class ControlPlane:
         for name in self.missing():
             # kwokctl believes its pid files, but the pid may be another program's by now.
             (self.folder / "pids" / f"{name}.pid").unlink(missing_ok=True)
+        processes.kill(processes.below(self.places.config(self.name)))  # a kwokctl whose `up` was killed
         self._kwokctl("start", "cluster")
 
     def remove(self) -> None:
-        """End its processes and delete its files."""
-        processes.kill(processes.below(self.folder))
+        """End its processes, a kwokctl that still makes it among them, and delete its files."""
+        processes.kill(processes.below(self.folder, self.places.config(self.name)))
         shutil.rmtree(self.folder, ignore_errors=True)
         self.places.config(self.name).unlink(missing_ok=True)
 
@@ -111,7 +112,9 @@ class ControlPlane:
         return int(_argument((self.components() or {}).get("kwok-controller", ()), "node-port") or 0)
 
     def _kwokctl(self, *words: str) -> None:
-        argv = [str(self.tools["kwokctl"]), "--name", self.name, *words]
+        # The configuration's path also makes this process one that `remove` finds.
+        config = str(self.places.config(self.name))
+        argv = [str(self.tools["kwokctl"]), "--name", self.name, "--config", config, *words]
         if self.cgroup is not None:
             argv = ["sh", "-c", _JOIN, "sh", str(self.cgroup), *argv]
         log = self.places.log(self.name)

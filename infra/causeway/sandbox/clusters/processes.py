@@ -25,19 +25,19 @@ class Process:
     pid: int
     argv: tuple[str, ...]
 
-    def names(self, folder: Path) -> bool:
-        """Whether an argument holds a path below `folder`."""
-        return any(f"{folder}/" in word for word in self.argv)
+    def names(self, path: Path) -> bool:
+        """Whether an argument ends with `path` or holds one below it."""
+        return any(f"{path}/" in word or word.endswith(str(path)) for word in self.argv)
 
 
-def below(folder: Path) -> tuple[Process, ...]:
-    """The processes that have a path below `folder` in their arguments: root sees every user's."""
+def below(*paths: Path) -> tuple[Process, ...]:
+    """The processes that have one of `paths`, or one below it, in their arguments: root sees every user's."""
     found = []
     for entry in os.scandir("/proc"):
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         process = _read(int(entry.name))
-        if process is not None and process.names(folder) and _may_end(process.pid):
+        if process is not None and any(map(process.names, paths)) and _may_end(process.pid):
             found.append(process)
     return tuple(found)
 

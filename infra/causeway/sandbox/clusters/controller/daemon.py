@@ -19,6 +19,7 @@ from causeway.sandbox.spec import NodeSpec, SandboxSpec, addresses
 
 NAME = "sandbox-controller"
 MODULE = "causeway.sandbox.clusters.controller.loop"
+CODE = ("clusters", "hosts", "layout", "spec", "standins/state", "standins/inhost")
 _JOIN = '[ -z "$1" ] || echo $$ >"$1/cgroup.procs"; shift; exec setsid --fork "$@"'
 
 
@@ -82,10 +83,10 @@ def _address(spec: SandboxSpec, node: NodeSpec) -> str:
 
 
 def _code() -> str:
-    """Changes with the sandbox's own files, so that an upgrade of Causeway replaces the process."""
-    folder = Path(__file__).parents[2]
-    stamps = sorted((str(path), path.stat().st_mtime_ns) for path in folder.rglob("*.py"))
-    return repr(stamps)
+    """Changes with the files that the controller runs, so that an upgrade of Causeway replaces the process."""
+    sandbox = Path(__file__).parents[2]
+    found = [path for part in CODE for path in (*sandbox.glob(f"{part}.py"), *(sandbox / part).rglob("*.py"))]
+    return repr(sorted((str(path), path.stat().st_mtime_ns) for path in found))
 
 
 def _environment() -> dict[str, str]:
