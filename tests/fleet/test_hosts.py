@@ -70,8 +70,8 @@ def test_the_address_template_is_applied(load: Load, sandbox_text: str) -> None:
     assert load({"fleet.yaml": text}).hosts.host("cn-asc-01").address == "cn-asc-01.cn-north.test"
 
 
-def test_a_hundred_thousand_hosts_cost_little_more_than_their_names(load: Load, sandbox_text: str) -> None:
-    text = sandbox_text.replace(ASCEND, 'hosts: "h-[000001:100000]"').replace(
+def test_thirty_thousand_hosts_cost_little_more_than_their_names(load: Load, sandbox_text: str) -> None:
+    text = sandbox_text.replace(ASCEND, 'hosts: "h-[000001:030000]"').replace(
         'addresses: "10.21.{host}.{port}/16", ', ""
     )
     tracemalloc.start()
@@ -80,8 +80,8 @@ def test_a_hundred_thousand_hosts_cost_little_more_than_their_names(load: Load, 
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert hosts.count > 100_000
-    assert peak < 40_000_000
+    assert hosts.count > 30_000
+    assert peak < 25_000_000
 
 
 def test_an_unknown_host_is_a_key_error(load: Load, sandbox_text: str) -> None:

@@ -1,0 +1,133 @@
+"""`causeway check` and `causeway schema`: what they print, and their exit statuses."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from causeway.cli.app import main
+
+ROOT = Path(__file__).parents[2]
+SANDBOX = ROOT / "inventory" / "sandbox"
+ON = ("--as-of", "2026-11-22")
+
+
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def causeway(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Calls the program in this process, from the repository's top."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("CAUSEWAY_FLEET", raising=False)
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["causeway", *arguments])
+        capsys.readouterr()
+        try:
+            main()
+            status = 0
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        return Done(status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Path:
+    folder = tmp_path / "inventory" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "fleet.yaml").write_bytes((SANDBOX / "fleet.yaml").read_bytes())
+    return folder
+
+
+def change(fleet: Path, find: str, put: str) -> None:
+    path = fleet / "fleet.yaml"
+    text = path.read_text()
+    assert find in text
+    path.write_text(text.replace(find, put, 1))
+
+
+def test_the_sandbox_fleet_is_fine_and_the_day_is_said(causeway: Run) -> None:
+    done = causeway("check", *ON)
+    assert done.returncode == 0, done.stderr
+    assert "sandbox on 2026-11-22: 3 clusters, 10 hosts" in done.stdout
+    assert "inventory/sandbox/fleet.yaml:" in done.stdout
+    assert "Refused" not in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_malformed_declaration_is_status_1_with_every_error_on_standard_error(fleet: Path, causeway: Run) -> None:
+    change(fleet, "weight: 50", "weight: 40")
+    change(fleet, "Asia/Shanghai", "Asia/Shangai")
+    done = causeway("check", *ON, "--fleet", str(fleet))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("error [") == 2
+    assert "did you mean Asia/Shanghai?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_malformed_declaration_is_one_json_document_too(fleet: Path, causeway: Run) -> None:
+    change(fleet, "weight: 50", "weight: 40")
+    done = causeway("check", *ON, "--json", "--fleet", str(fleet))
+    assert done.returncode == 1
+    document = json.loads(done.stdout)
+    assert document["schema"] == "causeway/check/v1"
+    assert [error["code"] for error in document["errors"]] == ["weights"]
+    assert document["errors"][0]["where"].endswith("fleet.yaml:161:5")
+
+
+def test_what_a_rule_refuses_is_status_3_with_place_and_what_to_do(fleet: Path, causeway: Run) -> None:
+    change(fleet, "status: cleared", "status: refused")
+    done = causeway("check", *ON, "--fleet", str(fleet))
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "Refused" in done.stdout
+    assert "third-party-vetting" in done.stdout
+    assert "to do:" in done.stdout
+
+
+def test_json_holds_every_finding_and_says_whether_anything_is_refused(fleet: Path, causeway: Run) -> None:
+    change(fleet, "status: cleared", "status: refused")
+    done = causeway("check", *ON, "--json", "--fleet", str(fleet))
+    assert done.returncode == 3
+    document = json.loads(done.stdout)
+    assert document["refused"] is True
+    assert document["as_of"] == "2026-11-22"
+    assert sum(document["verdicts"].values()) == len(document["findings"])
+    assert any(finding["verdict"] == "fail" and finding["severity"] == "stop" for finding in document["findings"])
+
+
+def test_a_missing_folder_and_a_bad_day_are_told(causeway: Run) -> None:
+    done = causeway("check", "--fleet", "inventory/sandbx")
+    assert done.returncode == 1
+    assert "did you mean inventory/sandbox?" in done.stderr
+    assert causeway("check", "--as-of", "tomorrow").returncode != 0
+
+
+def test_schema_prints_and_writes_the_same(tmp_path: Path, causeway: Run) -> None:
+    printed = causeway("schema")
+    assert printed.returncode == 0
+    assert json.loads(printed.stdout)["title"] == "Causeway fleet declaration"
+    assert causeway("schema", "--out", str(tmp_path / "new" / "fleet.json")).returncode == 0
+    assert (tmp_path / "new" / "fleet.json").read_text() == printed.stdout
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, causeway: Run) -> None:
+    (tmp_path / "file").write_text("")
+    done = causeway("schema", "--out", str(tmp_path / "file" / "schema.json"))
+    assert done.returncode == 1
+    assert "error [cannot-write]" in done.stderr
