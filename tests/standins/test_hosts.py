@@ -34,7 +34,10 @@ class Host:
         return done.stdout
 
     def fault(self, *words: str) -> None:
-        self.sandbox.run("fault", self.name, *(words or ("--clear",)))
+        """Make these the host's faults, and no others."""
+        self.sandbox.run("fault", self.name, "--clear")
+        if words:
+            self.sandbox.run("fault", self.name, *words)
 
     def reboot(self) -> None:
         self.sandbox.run("power", self.name, "off")
@@ -155,7 +158,6 @@ def test_nvidia_is_not_exchanged_or_unloaded_under_an_open_device(nvl: Host) -> 
     )
     nvl.does("systemctl stop nvidia-persistenced; modprobe -r nvidia_drm nvidia_modeset nvidia_uvm")
     assert "in use" in nvl.does("modprobe -r nvidia", expect=1)
-    assert "sleep" in nvl.does("nvidia-smi")
     nvl.does(f"systemctl stop hold && {APT} --fix-broken install && {APT} dist-upgrade")
     nvl.does(
         "systemctl stop nvidia-persistenced; modprobe -r nvidia_drm nvidia_modeset nvidia_uvm nvidia; modprobe nvidia"
@@ -170,13 +172,14 @@ def test_nvidia_faults_reach_apt_modprobe_and_the_boot(nvl: Host) -> None:
     nvl.fault("install_fail")
     nvl.does(f"{APT} install nvidia-driver-pinning-580.95.05; {APT} install nvidia-open", expect=100)
     nvl.fault("nouveau", "xid=2:63")
-    nvl.does(f"{APT} install nvidia-open")
+    nvl.does(f"{APT} --fix-broken install && {APT} install nvidia-open")
     assert "could not insert 'nvidia'" in nvl.does("modprobe nvidia", expect=1)
     nvl.reboot()
     assert "nouveau" not in nvl.does("lsmod")
     assert "NVRM: Xid (PCI:0000:12:00): 63" in nvl.does("dmesg")
     nvl.fault("module_load_fail")
-    nvl.reboot()
+    nvl.does("systemctl stop nvidia-persistenced; modprobe -r nvidia_drm nvidia_modeset nvidia_uvm nvidia")
+    assert "could not insert 'nvidia'" in nvl.does("modprobe nvidia", expect=1)
     assert nvl.state().loaded is False
     nvl.does("nvidia-smi", expect=9)
 
@@ -184,10 +187,10 @@ def test_nvidia_faults_reach_apt_modprobe_and_the_boot(nvl: Host) -> None:
 def test_nvidias_installation_that_hangs_can_be_killed_and_mended(nvl: Host) -> None:
     nvl.does(f"{APT} install nvidia-driver-pinning-580.95.05")
     nvl.fault("install_hang")
-    nvl.does(f"timeout --kill-after=2 6 {APT} install nvidia-open", expect=124)
+    nvl.does(f"timeout --kill-after=2 6 env {APT} install nvidia-open", expect=124)
     nvl.fault()
     nvl.does(
-        "pgrep -f causeway-sandbox/bin/guard | xargs -r kill; sleep 1; "
+        "pkill -x guard; sleep 1; "
         f"dpkg --configure -a; {APT} --fix-broken install; {APT} install nvidia-open && modprobe nvidia"
     )
     assert nvl.state().driver_version == "580.95.05"
@@ -195,6 +198,11 @@ def test_nvidias_installation_that_hangs_can_be_killed_and_mended(nvl: Host) -> 
 
 def test_ascend_goes_from_bare_to_the_next_stack(asc: Host) -> None:
     run = "cd /root && ./Ascend-hdk-910b-npu"
+    asc.fault("bad_checksum")
+    assert "Error in SHA256 checksums" in asc.does(f"{run}-driver_25.5.0_linux-x86-64.run --check", expect=2)
+    asc.does(f"{run}-driver_25.5.0_linux-x86-64.run --full --quiet", expect=2)
+    asc.does("test ! -e /usr/local/Ascend")
+    asc.fault()
     assert "install the driver first" in asc.does(f"{run}-firmware_7.8.0.5.216.run --full", expect=1)
     asc.does(f"{run}-driver_25.5.0_linux-x86-64.run --full --install-for-all --quiet")
     assert asc.does("npu-smi info").count("910B3") == 8
@@ -228,14 +236,6 @@ def test_ascends_flash_that_is_cut_shows_until_it_is_flashed_again_even_over_a_r
     assert asc.state().healthy == 8
 
 
-def test_ascends_package_that_came_broken_is_refused(asc: Host) -> None:
-    asc.fault("bad_checksum")
-    run = "/root/Ascend-hdk-910b-npu-driver_25.5.0_linux-x86-64.run"
-    assert "Error in SHA256 checksums" in asc.does(f"{run} --check", expect=2)
-    asc.does(f"{run} --full --quiet", expect=2)
-    asc.does("test ! -e /usr/local/Ascend")
-
-
 def test_cambricon_goes_from_bare_to_the_next_driver_and_leaves_its_mark_on_apt(mlu: Host) -> None:
     package = "/root/cambricon-mlu-driver-debian12-dkms"
     mlu.does(f"{APT} install {package}_5.10.31_amd64.deb")
@@ -251,9 +251,6 @@ def test_cambricon_goes_from_bare_to_the_next_driver_and_leaves_its_mark_on_apt(
     mlu.fault("device_lost=1", "ecc_errors=2:5")
     assert mlu.state().healthy == 6
     assert mlu.does("cnmon info | grep -c ^Card") == "7\n"
-
-
-def test_cambricons_toolkit_is_a_repository_of_its_own(mlu: Host) -> None:
     mlu.does(f"{APT} install /root/cntoolkit_4.6.2-1.debian12_amd64.deb && apt-get -qq update")
     mlu.does(f"{APT} install cncc cnas cnbin cndrv cndev cnrt")
     assert mlu.does("/usr/local/neuware/bin/cncc --version") == "cncc v4.6.2\n"

@@ -8,9 +8,6 @@ from . import kernel
 from .ascend import firmware
 from .machine import Machine, complain
 
-# Never shown from the machine below: a laptop with a GPU of its own must not look like a host with a driver.
-HIDDEN = ("nvidia", "nouveau", "nova_core", "drv_", "cambricon", "gdrdrv")
-
 
 def main(_arguments: list[str], _version: str, machine: Machine) -> int:
     """Mount the simulated parts of /sys and /proc, then load drivers. Runs before sysinit.target."""
@@ -41,17 +38,16 @@ def _output(*command: str) -> str:
 
 
 def _sys_module(machine: Machine) -> None:
-    simulated, real = machine.state("sys/module"), machine.state("sys/real-module")
+    """Show the simulated modules, and none of the machine below. The folder is missing in systemd-nspawn's /sys."""
+    simulated, shown = machine.state("sys/module"), machine.path("sys/module")
     if simulated.is_dir():
         return
     simulated.mkdir(parents=True)
-    real.mkdir(parents=True, exist_ok=True)
-    if not _run("mount", "--bind", "/sys/module", str(real)):
-        return
-    for entry in real.iterdir():
-        if not entry.name.startswith(HIDDEN):
-            (simulated / entry.name).symlink_to(entry)
-    _run("mount", "--bind", str(simulated), "/sys/module")
+    if not shown.is_dir():
+        _run("mount", "-o", "remount,bind,rw", "/sys")
+        shown.mkdir()
+        _run("mount", "-o", "remount,bind,ro", "/sys")
+    _run("mount", "--bind", str(simulated), str(shown))
 
 
 def _proc_driver(machine: Machine) -> None:

@@ -26,9 +26,11 @@ def main(arguments: list[str], _version: str, machine: Machine) -> int:
         return _dmesg(machine)
     if command == "load":
         return _each(names, "modprobe", lambda name: kernel.load(machine, name, PROC_FILES))
-    if command in {"unload", "rmmod"}:
-        tool = "modprobe" if command == "unload" else "rmmod"
-        return _each(names, tool, lambda name: kernel.unload(machine, name, PROC_FOLDERS))
+    if command == "unload":  # as `modprobe -r`: content with a module that is not there
+        names = [name for name in names if kernel.version_of(machine, kernel.normal(name)) is not None]
+        return _each(names, "modprobe", lambda name: kernel.unload(machine, name, PROC_FOLDERS))
+    if command == "rmmod":
+        return _each(names, "rmmod", lambda name: kernel.unload(machine, name, PROC_FOLDERS))
     complain("usage: kernel load|unload|rmmod|lsmod|dmesg [NAME...]")
     return 1
 

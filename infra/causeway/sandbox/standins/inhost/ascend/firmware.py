@@ -83,6 +83,11 @@ def damaged(machine: Machine) -> frozenset[int]:
     """The chips whose flash was cut."""
     if being_flashed(machine):
         return frozenset()
+    return unfinished(machine)
+
+
+def unfinished(machine: Machine) -> frozenset[int]:
+    """The chips whose flash runs or was cut."""
     return frozenset(index for index, chip in flashed(machine).items() if not chip.complete)
 
 

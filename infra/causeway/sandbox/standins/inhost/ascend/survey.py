@@ -10,6 +10,8 @@ from . import firmware
 MODULE = "drv_pcie_host"
 INSTALL_INFO = "etc/ascend_install.info"
 DEFAULT_PATH = "/usr/local/Ascend"
+FLASHING = "firmware is being flashed"
+CUT = "firmware damaged by a flash that was cut: flash it again"
 
 
 def survey(machine: Machine) -> Survey:
@@ -17,7 +19,12 @@ def survey(machine: Machine) -> Survey:
     faults = machine.faults()
     info = version_info(machine, "driver")
     driver, installed = kernel.version_of(machine, MODULE), info.get("Version")
-    devices = tuple(Device(a, _reasons(machine, faults, a.index)) for a in machine.accelerators(firmware.PCI_VENDOR))
+    unfinished = firmware.unfinished(machine)
+    flashing = CUT if unfinished and not firmware.being_flashed(machine) else FLASHING
+    devices = tuple(
+        Device(a, (*_reasons(faults, a.index), *((flashing,) if a.index in unfinished else ())))
+        for a in machine.accelerators(firmware.PCI_VENDOR)
+    )
     return Survey(driver, installed, _problem(machine, faults, driver, info), devices)
 
 
@@ -35,7 +42,7 @@ def _problem(machine: Machine, faults: Faults, driver: str | None, info: dict[st
     return ""
 
 
-def _reasons(machine: Machine, faults: Faults, index: int) -> tuple[str, ...]:
+def _reasons(faults: Faults, index: int) -> tuple[str, ...]:
     found = []
     if index in faults.devices("device_lost"):
         found.append("lost from the bus")
@@ -43,10 +50,6 @@ def _reasons(machine: Machine, faults: Faults, index: int) -> tuple[str, ...]:
         found.append(f"{faults.devices('ecc_errors')[index] or '8'} HBM double bit errors")
     if index in faults.devices("link_down"):
         found.append("network link down")
-    if index in firmware.damaged(machine):
-        found.append("firmware damaged by a flash that was cut: flash it again")
-    elif not firmware.flashed(machine)[index].complete:
-        found.append("firmware is being flashed")
     return tuple(found)
 
 

@@ -72,7 +72,7 @@ def cuda(driver: str) -> str:
 
 def gpus(machine: Machine, survey: Survey) -> tuple[Gpu, ...]:
     """The GPUs that answer: all that are plugged in but the lost ones."""
-    gone = lost(machine)
+    gone = lost(machine.faults())
     return tuple(_read(machine, survey, device) for device in survey.devices if device.index not in gone)
 
 

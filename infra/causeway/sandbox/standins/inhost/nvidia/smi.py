@@ -36,7 +36,7 @@ def main(arguments: list[str], version: str, machine: Machine) -> int:
     if any(word == "--version" for word in words):
         return _version(version, state)
     chosen = _chosen(words, gpus(machine, state))
-    gone = lost(machine)
+    gone = lost(machine.faults())
     if not chosen and not gone:
         say("No devices were found")
         return NOT_FOUND

@@ -27,7 +27,8 @@ def survey(machine: Machine) -> Survey:
         problem = "the NVIDIA user-space libraries are not installed"
     elif driver != library or faults.on("version_mismatch"):
         problem = f"{MISMATCH}: module {driver}, library {library}"
-    devices = tuple(Device(a, _reasons(machine, faults, a)) for a in machine.accelerators(PCI_VENDOR))
+    fabric = fabric_ready(machine)
+    devices = tuple(Device(a, _reasons(faults, a, fabric=fabric)) for a in machine.accelerators(PCI_VENDOR))
     return Survey(driver, library, problem, devices)
 
 
@@ -49,24 +50,23 @@ def fabric_ready(machine: Machine) -> bool:
     return machine.path(FABRIC_READY).exists() and not machine.faults().on("fabric_down")
 
 
-def lost(machine: Machine) -> frozenset[int]:
+def lost(faults: Faults) -> frozenset[int]:
     """The GPUs that fell off the bus."""
-    faults = machine.faults()
     fallen = {index for index, code in faults.devices("xid").items() if code in {"", "79"}}
     return frozenset(faults.devices("device_lost")) | frozenset(fallen)
 
 
-def _reasons(machine: Machine, faults: Faults, accelerator: Accelerator) -> tuple[str, ...]:
+def _reasons(faults: Faults, accelerator: Accelerator, *, fabric: bool) -> tuple[str, ...]:
     index = accelerator.index
     found = []
-    if index in lost(machine):
+    if index in lost(faults):
         found.append("lost from the bus")
     if index in faults.devices("ecc_errors"):
         found.append(f"{faults.devices('ecc_errors')[index] or '8'} uncorrected ECC errors")
-    if index in faults.devices("xid") and index not in lost(machine):
+    if index in faults.devices("xid") and index not in lost(faults):
         found.append(f"Xid {faults.devices('xid')[index]}")
     if index in faults.devices("link_down"):
         found.append("NVLink down")
-    if accelerator.model.nvswitch and not fabric_ready(machine):
+    if accelerator.model.nvswitch and not fabric:
         found.append("NVSwitch fabric not up (fabric manager)")
     return tuple(found)
