@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -29,19 +30,27 @@ def test_the_version_is_printed_without_loading_any_command() -> None:
     assert "causeway.fleet" not in printed
 
 
-def test_a_command_whose_packages_are_missing_says_how_to_get_them() -> None:
-    done = run(WITHOUT_EXTRAS, "sandbox", "up", "--json")
+@pytest.fixture
+def with_sample(tmp_path: Path) -> str:
+    """The start of a program that has a command `sample`, whose module imports what is not installed."""
+    (tmp_path / "sample.py").write_text("import a_package_that_nobody_has\n", "utf-8")
+    added = f"import causeway.cli; causeway.cli.__path__.append({str(tmp_path)!r}); "
+    return f"{added}from causeway.cli import app; app.COMMANDS['sample'] = 'sample'; "
+
+
+def test_a_command_whose_packages_are_missing_says_how_to_get_them(with_sample: str) -> None:
+    done = run(with_sample, "sample", "up", "--json")
     assert done.returncode == 1
-    assert "causeway sandbox" in done.stderr
+    assert "causeway sample: it needs the Python package a_package_that_nobody_has" in done.stderr
     assert "pip install 'causeway[up]'" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_help_lists_commands_whose_packages_are_missing() -> None:
-    done = run(WITHOUT_EXTRAS, "--help")
+def test_help_lists_commands_whose_packages_are_missing(with_sample: str) -> None:
+    done = run(with_sample, "--help")
     assert done.returncode == 0
     assert "doctor" in done.stdout
-    assert "sandbox" in done.stdout
+    assert "sample" in done.stdout
 
 
 @pytest.mark.parametrize("name", ["doctor", "env"])
