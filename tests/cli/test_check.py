@@ -81,6 +81,16 @@ def test_a_malformed_declaration_is_status_1_with_every_error_on_standard_error(
     assert "Traceback" not in done.stderr
 
 
+def test_what_the_catalog_has_not_is_an_error_with_the_nearest_word(fleet: Path, causeway: Run) -> None:
+    change(fleet, "accelerator: mlu590-m9", "accelerator: mlu590-m8")
+    change(fleet, "{name: vllm-ascend,", "{name: vllm-ascent,")
+    done = causeway("check", *ON, "--fleet", str(fleet))
+    assert done.returncode == 1
+    assert done.stderr.count("error [") == 2
+    assert "did you mean mlu590-m9?" in done.stderr
+    assert "did you mean vllm-ascend?" in done.stderr
+
+
 def test_a_malformed_declaration_is_one_json_document_too(fleet: Path, causeway: Run) -> None:
     change(fleet, "weight: 50", "weight: 40")
     done = causeway("check", *ON, "--json", "--fleet", str(fleet))

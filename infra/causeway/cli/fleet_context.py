@@ -70,12 +70,14 @@ class FleetContext:
 
     @cached_property
     def catalog(self) -> Catalog:
-        """The catalog with the fleet's own entries."""
-        from causeway.catalog import load_catalog  # noqa: PLC0415 - see the module
+        """The catalog with the fleet's own entries; raises what the fleet names and the catalog has not."""
+        from causeway.catalog import load_catalog, references  # noqa: PLC0415 - see the module
 
         loaded = self.loaded
         with self.timed("catalog"):
-            return load_catalog(loaded.fleet.catalog)
+            catalog = load_catalog(loaded.fleet.catalog, loaded.marks)
+            references.check(loaded, catalog)
+        return catalog
 
     @cached_property
     def capacity(self) -> Capacity:

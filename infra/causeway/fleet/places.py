@@ -45,7 +45,7 @@ class Source:
     def word_at(self, offset: int) -> str:
         """The scalar that starts at an offset, as it is written; at most its line, and 60 characters."""
         line = self.text[offset : offset + 200]
-        if line[:1] in "\"'":
+        if line.startswith(("'", '"')):
             end = line.find(line[0], 1)
             found = line[: end + 1] if end > 0 else line
         else:
