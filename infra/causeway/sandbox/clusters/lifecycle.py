@@ -10,16 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from causeway.errors import CausewayError, Permanent, Problems, Retryable
+from causeway.errors import CausewayError, Problems, Retryable
 from causeway.sandbox import cgroup
-from causeway.sandbox.clusters import kubeconfig, kwok_config, nodes, processes
-from causeway.sandbox.clusters.api import MERGE, Api
+from causeway.sandbox.clusters import kubeconfig, kwok_config, processes
+from causeway.sandbox.clusters.api import Api
 from causeway.sandbox.clusters.controller import daemon
-from causeway.sandbox.clusters.kwokctl import COMPONENTS, ControlPlane, Endpoint
+from causeway.sandbox.clusters.kwokctl import ControlPlane, Endpoint
+from causeway.sandbox.clusters.look import look, reported
 from causeway.sandbox.clusters.places import Places
-from causeway.sandbox.clusters.report import ClusterStatus, NodeStatus
+from causeway.sandbox.clusters.registration import register
+from causeway.sandbox.clusters.report import ClusterStatus
 from causeway.sandbox.spec import ClusterSpec, SandboxSpec
 
 READY_TIMEOUT_S = 60
@@ -61,7 +62,7 @@ def up(spec: SandboxSpec, home: Path, tools: Mapping[str, Path]) -> tuple[Cluste
         return statuses
     for endpoint in endpoints:
         processes.wait_until(
-            partial(_reported, Api(endpoint.access)), REPORT_TIMEOUT_S, "the sandbox's controller", poll=0.1
+            partial(reported, Api(endpoint.access)), REPORT_TIMEOUT_S, "the sandbox's controller", poll=0.1
         )
     seen = {entry.name: entry.nodes for entry in status(spec, home)}
     return tuple(_with_controller(replace(entry, nodes=seen[entry.name])) for entry in statuses)
@@ -88,7 +89,7 @@ def status(spec: SandboxSpec, home: Path) -> tuple[ClusterStatus, ...]:
     controller = daemon.running(places)
     with ThreadPoolExecutor(max_workers=max(1, len(spec.clusters))) as pool:
         return tuple(
-            pool.map(lambda c: _look(ControlPlane(c.name, places, {}, None), controller=controller), spec.clusters)
+            pool.map(lambda c: look(ControlPlane(c.name, places, {}, None), controller=controller), spec.clusters)
         )
 
 
@@ -168,10 +169,10 @@ def _ensure(plane: ControlPlane, cluster: ClusterSpec, spec: SandboxSpec) -> Clu
     api = Api(access)
     processes.wait_until(lambda: _serves(api), READY_TIMEOUT_S, f"the API server of {plane.name}", poll=0.1)
     plane.places.digest(plane.name).write_text(digest)
-    changed = _register(api, cluster, spec)
+    changed = register(api, cluster, spec)
     if changed and action == "none":
         action, note = "repaired", f"{changed} node(s) brought in line with the declaration"
-    found = _look(plane, controller=True)
+    found = look(plane, controller=True)
     if not found.version.startswith(f"v{cluster.kubernetes_version}."):
         other = f"declared Kubernetes {cluster.kubernetes_version}, the sandbox has {found.version}"
         note = "; ".join(text for text in (note, other) if text)
@@ -200,74 +201,12 @@ def _mend(plane: ControlPlane, digest: str) -> tuple[str, str]:
     return "recreated", "its versions or settings changed" if recorded else "it was half made"
 
 
-def _register(api: Api, cluster: ClusterSpec, spec: SandboxSpec) -> int:
-    """Make the cluster's nodes those of the declaration. Returns how many were changed."""
-    listed = api.request("GET", f"/api/v1/nodes?labelSelector={nodes.CLUSTER_LABEL}")
-    existing: dict[str, dict[str, Any]] = {item["metadata"]["name"]: item for item in listed["items"]}
-    changed = 0
-    for node in cluster.nodes:
-        wanted = nodes.node_object(cluster, node, spec.host(node.host) if node.host else None)
-        if node.name not in existing:
-            api.request("POST", "/api/v1/nodes", wanted)
-        elif patch := nodes.correction(existing[node.name], wanted):
-            api.request("PATCH", f"/api/v1/nodes/{node.name}", patch, kind=MERGE)
-        else:
-            continue
-        changed += 1
-    for name in existing.keys() - {node.name for node in cluster.nodes}:
-        api.request("DELETE", f"/api/v1/nodes/{name}")
-        changed += 1
-    return changed
-
-
 def _endpoints(planes: Mapping[str, ControlPlane], statuses: Sequence[ClusterStatus]) -> tuple[Endpoint, ...]:
     found = [(planes[entry.name], entry.version) for entry in statuses]
     return tuple(
         Endpoint(access, version, plane.kubelet_port())
         for plane, version in found
         if (access := plane.access()) is not None
-    )
-
-
-def _reported(api: Api) -> bool:
-    """Whether the controller has said of every node how it is."""
-    listed = api.request("GET", f"/api/v1/nodes?labelSelector={nodes.CLUSTER_LABEL}")
-    return all(item["status"]["nodeInfo"]["bootID"] or _said_down(item) for item in listed["items"])
-
-
-def _said_down(item: dict[str, Any]) -> bool:
-    conditions = item.get("status", {}).get("conditions", [])
-    return any(entry["type"] == "Ready" and entry["reason"] == "KubeletNotReady" for entry in conditions)
-
-
-def _look(plane: ControlPlane, *, controller: bool) -> ClusterStatus:
-    missing = plane.missing() + (() if controller else (daemon.NAME,))
-    access = plane.access()
-    if access is None:
-        return ClusterStatus(plane.name, "broken" if plane.folder.exists() else "absent", missing=missing)
-    if set(COMPONENTS) <= set(missing):
-        return ClusterStatus(plane.name, "stopped", access.server, missing=missing)
-    try:
-        api = Api(access, timeout=3)
-        version = str(api.request("GET", "/version").get("gitVersion", ""))
-        listed = api.request("GET", "/api/v1/nodes")
-    except (Permanent, Retryable) as error:
-        return ClusterStatus(plane.name, "broken", access.server, missing=missing, note=error.reason)
-    found = tuple(_node_status(item) for item in listed["items"])
-    return ClusterStatus(plane.name, "broken" if missing else "running", access.server, version, missing, found)
-
-
-def _node_status(item: dict[str, Any]) -> NodeStatus:
-    conditions = item.get("status", {}).get("conditions", [])
-    ready = next((c for c in conditions if c["type"] == "Ready"), {"status": "Unknown", "reason": "NeverReported"})
-    offered = item.get("status", {}).get("allocatable", {})
-    resources = tuple(sorted((key, int(value)) for key, value in offered.items() if "/" in key))
-    return NodeStatus(
-        name=item["metadata"]["name"],
-        ready=ready["status"] == "True",
-        schedulable=not item.get("spec", {}).get("unschedulable", False),
-        reason=ready.get("message") or ready.get("reason", ""),
-        resources=resources,
     )
 
 

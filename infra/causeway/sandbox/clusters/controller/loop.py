@@ -21,7 +21,8 @@ from causeway.sandbox.clusters.controller import decide
 from causeway.sandbox.clusters.controller.decide import Decision, Memory
 from causeway.sandbox.clusters.controller.hosts import SandboxHosts
 from causeway.sandbox.clusters.controller.kubelet import Kubelets, log_lines
-from causeway.sandbox.clusters.controller.state import Hosts, HostState, Pod, pod_from
+from causeway.sandbox.clusters.controller.pods import PodStore
+from causeway.sandbox.clusters.controller.state import Hosts, HostState, Pod
 from causeway.sandbox.layout import Layout
 from causeway.sandbox.spec import NodeSpec
 from causeway.sandbox.standins import state
@@ -51,59 +52,6 @@ class NodeState:
     ready: str = ""
 
 
-class PodStore:
-    """The pods of one cluster that are bound to a node, kept by a watch."""
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-        self._lock = threading.Lock()
-        self._pods: dict[str, Pod] = {}
-        self.changed = threading.Event()
-
-    def on(self, node: str) -> tuple[Pod, ...]:
-        """The pods on a node."""
-        with self._lock:
-            return tuple(pod for pod in self._pods.values() if pod.node == node)
-
-    def all(self) -> tuple[Pod, ...]:
-        """Every pod that is bound."""
-        with self._lock:
-            return tuple(self._pods.values())
-
-    def follow(self, stop: threading.Event) -> None:
-        """Watch until `stop` is set. A lost watch begins anew, with the pods that are then there."""
-        while not stop.is_set():
-            try:
-                self._follow_once()
-            except CausewayError as error:
-                _log.info("%s: %s", self._api.access.cluster, error.reason)
-                time.sleep(1)
-
-    def _follow_once(self) -> None:
-        seen: dict[str, Pod] = {}
-        synced = False
-        path = "/api/v1/pods?fieldSelector=spec.nodeName!%3D&allowWatchBookmarks=true&sendInitialEvents=true"
-        for event in self._api.watch(f"{path}&resourceVersionMatch=NotOlderThan"):
-            if event["type"] == "ERROR":
-                return
-            if event["type"] == "BOOKMARK":
-                annotations = event["object"]["metadata"].get("annotations") or {}
-                if not synced and "k8s.io/initial-events-end" in annotations:
-                    synced = True
-                    with self._lock:
-                        self._pods = seen
-                    self.changed.set()
-                continue
-            pod = pod_from(event["object"])
-            with self._lock:
-                if event["type"] == "DELETED":
-                    seen.pop(pod.uid, None)
-                else:
-                    seen[pod.uid] = pod
-            if synced:
-                self.changed.set()
-
-
 class Worker:
     """Reconciles one cluster."""
 
@@ -126,6 +74,8 @@ class Worker:
         while not stop.is_set():
             self._pods.changed.wait(LOOK_S)
             self._pods.changed.clear()
+            if not self._pods.known.is_set():
+                continue
             try:
                 self._look()
             except CausewayError as error:
