@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -166,6 +167,28 @@ def test_a_link_to_nothing_and_a_pipe_are_told(tmp_path: Path, load: Load) -> No
     os.mkfifo(tmp_path / "sites" / "b.yaml")
     (tmp_path / "sites" / "c.yaml").mkdir()
     assert _codes(lambda: load({"fleet.yaml": SMALL})) == ["unreadable-file", "not-a-file", "unreadable-file"]
+
+
+def test_links_in_a_circle_are_told(tmp_path: Path, load: Load) -> None:
+    (tmp_path / "sites").mkdir()
+    (tmp_path / "sites" / "a.yaml").symlink_to(tmp_path / "sites" / "b.yaml")
+    (tmp_path / "sites" / "b.yaml").symlink_to(tmp_path / "sites" / "a.yaml")
+    assert _codes(lambda: load({"fleet.yaml": SMALL})) == ["unreadable-file", "unreadable-file"]
+    (tmp_path / "fleet.yaml").unlink()
+    (tmp_path / "fleet.yaml").symlink_to("fleet.yaml")
+    assert "unreadable-file" in _codes(lambda: load_fleet(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "a/../b", "\udcff"])
+def test_an_impossible_folder_is_told(name: str) -> None:
+    assert _codes(lambda: load_fleet(Path(name))) == ["no-declaration"]
+
+
+@pytest.mark.parametrize("file", ["\udcff.csv", "a\0.csv", "x" * 5000, "/etc/passwd", "..", ".", "", "hosts", " "])
+def test_an_impossible_csv_file_is_told(file: str, load: Load, sandbox_text: str, tmp_path: Path) -> None:
+    (tmp_path / "hosts").mkdir()
+    text = sandbox_text.replace('hosts: "cn-asc-[01:02]"', f"hosts_from: {json.dumps(file)}")
+    assert len(_codes(lambda: load({"fleet.yaml": text}))) == 1
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")

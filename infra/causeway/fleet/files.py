@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,15 +70,10 @@ class Folder:
                     self._wrong(path, "not-a-file", "this is not a regular file", "put a text file here")
                     return None
                 content = file.read(limit + 1)
-        except OSError as error:
-            dangling = path.is_symlink() and not path.exists()
-            reason = "a link to something that is not there" if dangling else f"cannot be read: {error.strerror}"
-            self._wrong(
-                path,
-                "unreadable-file",
-                f"this file is {reason}" if dangling else f"this file {reason}",
-                "mend the link" if dangling else "look at the path and its permissions",
-            )
+        except (OSError, RuntimeError) as error:  # pathlib tells links in a circle by a RuntimeError
+            reason = error.strerror if isinstance(error, OSError) else "its links lead in a circle"
+            hint = "mend the link" if stat.S_ISLNK(_mode(path.lstat) or 0) else "look at the path and its permissions"
+            self._wrong(path, "unreadable-file", f"this file cannot be read: {reason}", hint)
             return None
         if len(content) > limit:
             self._wrong(
@@ -94,7 +89,7 @@ class Folder:
         yield self.root / MAIN
         for folder in FOLDERS:
             directory = self.root / folder
-            if not directory.is_dir():
+            if not is_present(directory):
                 continue
             try:
                 names = sorted(entry.name for entry in os.scandir(directory) if not entry.name.startswith("."))
@@ -177,15 +172,32 @@ def find_root(path: Path) -> Path:
     Raises:
         Permanent: when there is none; the hint names folders nearby that are one.
     """
-    root = path.parent if path.name == MAIN and path.is_file() else path
-    if (root / MAIN).is_symlink() or (root / MAIN).exists():
+    root = path.parent if path.name == MAIN and is_present(path) else path
+    if is_present(root / MAIN):
         return root
-    if root.is_dir():
-        other = next((name for name in ("fleet.yml", "fleet.json") if (root / name).exists()), None)
+    if _is_folder(root):
+        other = next((name for name in ("fleet.yml", "fleet.json") if is_present(root / name)), None)
         hint = f"rename {other} to {MAIN}" if other else _hint(root)
         raise Permanent("no-declaration", f"this folder holds no {MAIN}", where=Location(str(path)), hint=hint)
-    reason = "this is a file; name the folder of a declaration" if path.exists() else "there is no such folder"
+    reason = "this is a file; name the folder of a declaration" if is_present(path) else "there is no such folder"
     raise Permanent("no-declaration", reason, where=Location(str(path)), hint=_hint(root))
+
+
+def is_present(path: Path) -> bool:
+    """Whether something lies at a path that this user may look at, be it a link to nothing."""
+    return _mode(path.lstat) is not None
+
+
+def _mode(look: Callable[[], os.stat_result]) -> int | None:
+    """What kind of file there is, None where nothing can be seen; pathlib's own questions raise at closed folders."""
+    try:
+        return look().st_mode
+    except (OSError, ValueError):
+        return None
+
+
+def _is_folder(path: Path) -> bool:
+    return stat.S_ISDIR(_mode(path.stat) or 0)
 
 
 def _hint(root: Path) -> str:
@@ -193,8 +205,8 @@ def _hint(root: Path) -> str:
     near: dict[str, str] = {}
     for folder in (root, root.parent, Path("inventory")):
         try:
-            found = {each.name: str(each) for each in sorted(folder.iterdir())[:200] if (each / MAIN).is_file()}
-        except OSError:
+            found = {each.name: str(each) for each in sorted(folder.iterdir())[:200] if is_present(each / MAIN)}
+        except (OSError, ValueError):
             continue
         near = found | near
     if not near:

@@ -14,7 +14,7 @@ from causeway.fleet.checks import check_entries
 from causeway.fleet.checks.context import Checked
 from causeway.fleet.document import Fleet
 from causeway.fleet.entries import without
-from causeway.fleet.files import Folder, decode, find_root
+from causeway.fleet.files import Folder, decode, find_root, is_present
 from causeway.fleet.host_table import build_hosts
 from causeway.fleet.hosts import HostTable
 from causeway.fleet.merge import merge
@@ -63,7 +63,7 @@ def load_fleet(path: Path, shown: str | None = None) -> LoadedFleet:
 
 def _shown(root: Path) -> str:
     if root.is_absolute():
-        repository = next((each for each in root.parents if (each / ".git").exists()), None)
+        repository = next((each for each in root.parents if is_present(each / ".git")), None)
         if repository is not None:
             return root.relative_to(repository).as_posix()
     return root.as_posix()
@@ -130,7 +130,7 @@ class _Loader:
                 )
             )
             return None
-        if not (self.root / wanted).exists() and not (self.root / wanted).is_symlink():
+        if not is_present(self.root / wanted):
             there = sorted(each.name for each in (self.root / wanted).parent.glob("*.csv"))
             hint = (
                 f"CSV files there: {', '.join(there[:12])}"

@@ -76,10 +76,10 @@ def syntax_problem(error: yaml.YAMLError, file: int, marks: Marks) -> Permanent:
     mark: Any = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     said = " ".join(str(part) for part in (getattr(error, "context", ""), getattr(error, "problem", "")) if part)
     source = marks.sources[file]
-    if mark is not None and mark.index <= len(source.text):
+    if mark is not None and mark.index < len(source.text):
         place = pack(file, mark.index, mark.line, mark.column)
-    else:  # the parser appends a line break to what it is given
-        place = source.offset_place(file, len(source.text) if mark else 0)
+    else:  # at the end: the last character is what a reader looks for
+        place = source.offset_place(file, max(0, len(source.text.rstrip()) - 1) if mark else 0)
     for words in _WORDS:
         if words.said in said:
             return marks.problem_at("yaml-syntax", place, f"this is not YAML: {words.reason}", words.hint)
