@@ -26,6 +26,7 @@ SCRIPT = """
 import json, os, signal, sys
 from dataclasses import asdict
 from pathlib import Path
+from causeway.errors import Permanent
 from causeway.sandbox import clusters
 from causeway.sandbox.clusters import processes
 from causeway.sandbox.spec import ClusterSpec, NodeSpec, SandboxSpec
@@ -40,6 +41,13 @@ os.kill(scheduler.pid, signal.SIGKILL)
 done["second"] = [asdict(s) for s in clusters.up(spec, home, tools)]
 done["third"] = [asdict(s) for s in clusters.up(spec, home, tools)]
 clusters.down(fleet, home)
+if os.path.isdir(sys.argv[4]):
+    other = SandboxSpec(fleet, clusters=spec.clusters)
+    done["others"] = [asdict(s) for s in clusters.status(other, Path(sys.argv[4]))]
+    try:
+        clusters.up(other, Path(sys.argv[4]), tools)
+    except Permanent as error:
+        done["refusal"] = error.code
 done["left"] = [p.argv for p in processes.below(home)]
 print(json.dumps(done))
 """
@@ -73,7 +81,11 @@ def test_clusters_come_up_are_mended_and_go_without_root(tools: dict[str, Path],
     python = interpreter(as_nobody, environment)
     if python is None:
         pytest.skip("no Python that another user can start reads this checkout and its packages")
-    arguments = [f"t-{secrets.token_hex(4)}", str(home), json.dumps({name: str(path) for name, path in tools.items()})]
+    paths = json.dumps({name: str(path) for name, path in tools.items()})
+    closed = home.with_name(f"{home.name}-closed")
+    (closed / "kubernetes").mkdir(parents=True)
+    (closed / "kubernetes").chmod(0o700)
+    arguments = [f"t-{secrets.token_hex(4)}", str(home), paths, str(closed) if os.geteuid() == 0 else "none"]
     ran = subprocess.run(
         [*as_nobody, python, "-c", SCRIPT, *arguments],
         env=environment,
@@ -83,8 +95,12 @@ def test_clusters_come_up_are_mended_and_go_without_root(tools: dict[str, Path],
         timeout=120,
         check=False,
     )
+    shutil.rmtree(closed)
     assert ran.returncode == 0, ran.stderr[-2000:]
     done = json.loads(ran.stdout)
+    if os.geteuid() == 0:
+        assert [entry["state"] for entry in done["others"]] == ["unreadable"], "root's clusters are not nobody's"
+        assert done["refusal"] == "not-yours"
     assert done["uid"] != 0
     assert [entry["state"] for entry in done["first"]] == ["running"]
     assert [entry["action"] for entry in done["first"] + done["second"] + done["third"]] == [

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from causeway.sandbox import ssh
 from causeway.sandbox.clusters.api import Access
 
 
@@ -57,6 +58,7 @@ def write(path: Path, accesses: Sequence[Access]) -> bool:
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.touch(mode=0o600)
     aside.write_text(yaml.safe_dump(wanted, sort_keys=False))
+    ssh.give_to_user(aside)
     aside.rename(path)
     return True
 

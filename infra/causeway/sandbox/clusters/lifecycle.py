@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from causeway.errors import CausewayError, Problems, Retryable
+from causeway.errors import CausewayError, Permanent, Problems, Retryable
 from causeway.sandbox import cgroup
 from causeway.sandbox.clusters import kubeconfig, kwok_config, processes
 from causeway.sandbox.clusters.api import Api
@@ -117,6 +117,13 @@ def wait_ready(spec: SandboxSpec, home: Path, *, timeout: float = 30) -> tuple[C
 
 
 def _prepare(places: Places) -> None:
+    if places.root.is_dir() and not os.access(places.root, os.W_OK | os.X_OK):
+        raise Permanent(
+            "not-yours",
+            "another user made these clusters",
+            where=str(places.root),
+            hint="sudo -E causeway sandbox up, or sudo -E causeway sandbox down first",
+        )
     places.root.mkdir(parents=True, exist_ok=True)
     places.root.chmod(0o700)
     places.pod_logs.mkdir(exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from causeway.errors import Permanent, Retryable
@@ -14,6 +15,9 @@ from causeway.sandbox.clusters.report import ClusterStatus, NodeStatus
 
 def look(plane: ControlPlane, *, controller: bool) -> ClusterStatus:
     """The cluster as it is. `controller`: the sandbox's controller runs."""
+    root = plane.places.root
+    if root.is_dir() and not os.access(root, os.R_OK | os.X_OK):
+        return ClusterStatus(plane.name, "unreadable", note="another user made it: sudo -E causeway sandbox status")
     missing = plane.missing() + (() if controller else (daemon.NAME,))
     access = plane.access()
     if access is None:

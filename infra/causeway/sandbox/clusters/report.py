@@ -20,9 +20,9 @@ class NodeStatus:
 class ClusterStatus:
     """One cluster.
 
-    `state` is `running`, `broken` (some of it runs: `up` repairs), `stopped` (nothing runs) or `absent`. `missing` are
-    the components that do not run, the sandbox's controller among them. `action` is what `up` did: `none`, `created`,
-    `repaired` or `recreated`, with the reason in `note`.
+    `state` is `running`, `broken` (some of it runs: `up` repairs), `stopped` (nothing runs), `absent`, or `unreadable`
+    (another user made it). `missing` are the components that do not run, the sandbox's controller among them. `action`
+    is what `up` did: `none`, `created`, `repaired` or `recreated`, with the reason in `note`.
     """
 
     name: str
