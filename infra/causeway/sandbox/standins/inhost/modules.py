@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
@@ -46,6 +47,13 @@ def load_by_tool(machine: Machine, *names: str) -> str:
     except KernelRefusal as refusal:
         return str(refusal)
     return ""
+
+
+def load_as_root(machine: Machine) -> None:
+    """What nvidia-modprobe does for root's tools: load NVIDIA's modules when they are asked for and not there."""
+    able = os.geteuid() == 0 and machine.path("usr/bin/nvidia-modprobe").exists()
+    if able and kernel.version_of(machine, "nvidia") is None:
+        load_by_tool(machine, "nvidia", "nvidia_uvm")
 
 
 def _each(names: list[str], tool: str, action: Callable[[str], None]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..machine import Machine, complain, say
+from ..modules import load_as_root
 from .gpu import set_persistence
 from .survey import PCI_VENDOR, survey
 
@@ -18,6 +19,7 @@ def main(arguments: list[str], _version: str, machine: Machine) -> int:
 
 
 def _persistenced(_version: str, machine: Machine) -> int:
+    load_as_root(machine)
     state = survey(machine)
     if state.driver is None:
         complain(

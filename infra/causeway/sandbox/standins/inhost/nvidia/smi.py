@@ -6,12 +6,10 @@ differ.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 
-from .. import kernel
 from ..machine import Machine, say
-from ..modules import load_by_tool
+from ..modules import load_as_root
 from ..survey import Survey
 from . import links, query, report
 from .gpu import Gpu, gpus, set_persistence
@@ -29,7 +27,7 @@ def main(arguments: list[str], version: str, machine: Machine) -> int:
     words = _split(arguments)
     if "--help-query-gpu" in words:
         return _help()
-    _load_as_root(machine)
+    load_as_root(machine)
     state = survey(machine)
     if failure := _stack_failure(state, version):
         return failure
@@ -50,14 +48,6 @@ def _split(arguments: list[str]) -> list[str]:
         name, mark, value = argument.partition("=")
         words += [name, value] if mark and name.startswith("-") else [argument]
     return words
-
-
-def _load_as_root(machine: Machine) -> None:
-    """What nvidia-modprobe does for root: load the modules when a tool asks for them."""
-    if kernel.version_of(machine, "nvidia") is not None or os.geteuid() != 0:
-        return
-    if machine.path("usr/bin/nvidia-modprobe").exists():
-        load_by_tool(machine, "nvidia", "nvidia_uvm")
 
 
 def _stack_failure(state: Survey, version: str) -> int:
