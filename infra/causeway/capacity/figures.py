@@ -10,6 +10,7 @@ from causeway.fleet.governance import MoneySettings
 
 HOURS_PER_MONTH = Decimal(730)
 """A month's hours wherever a price by the hour is told by the month (365 days * 24 hours / 12)."""
+CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,13 @@ class Figure:
         """The figure times a number; nothing of something unknown is known to be nothing."""
         return Figure(self.known * factor, self.unknown) if factor else Figure()
 
+    def to_cents(self) -> Figure:
+        """The figure rounded to two decimals; lines are, so that what is printed adds up to its sums."""
+        return Figure(self.known.quantize(CENT), self.unknown)
+
     def as_dict(self) -> dict[str, object]:
         """Amount as a number with two decimals (what is known of it), and what is not known."""
-        return {"known": float(round(self.known, 2)), "complete": self.complete, "unknown": list(self.unknown)}
+        return {"known": float(self.known.quantize(CENT)), "complete": self.complete, "unknown": list(self.unknown)}
 
 
 def total(figures: Iterable[Figure]) -> Figure:

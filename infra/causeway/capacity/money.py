@@ -126,7 +126,7 @@ def _pool_line(loaded: LoadedFleet, exchange: Exchange, pool: PoolCapacity, on: 
         cluster=pool.cluster,
         lease=declared.lease,
         kind=kind,
-        monthly=monthly,
+        monthly=monthly.to_cents(),
         basis=basis,
         source=source,
     )
@@ -207,7 +207,7 @@ def _unplaced(loaded: LoadedFleet, exchange: Exchange, uses: tuple[LeaseUse, ...
             cluster=None,
             lease=lease_use.lease,
             kind="cloud" if loaded.fleet.sites[lease.site].tenure == "cloud" else "leased",
-            monthly=Figure() if idle_reason else monthly,
+            monthly=Figure() if idle_reason else monthly.to_cents(),
             basis=idle_reason or f"{lease_use.unplaced} committed accelerators in no pool",
             source=_price_source(lease, exchange),
         )
@@ -227,7 +227,7 @@ def _idle(
             idle = pool.installed - min(pool.asked, pool.offered)
             if idle > 0:
                 unit = lease_unit_month(lease, exchange, _hosts_per_accelerator(pool))
-                yield IdleLine(lease_use.lease, f"{pool.cluster}/{pool.pool}", idle, unit.times(idle))
+                yield IdleLine(lease_use.lease, f"{pool.cluster}/{pool.pool}", idle, unit.times(idle).to_cents())
         if lease_use.unplaced > 0 and committed:
             unit = lease_unit_month(lease, exchange, Decimal(0))
-            yield IdleLine(lease_use.lease, "in no pool", lease_use.unplaced, unit.times(lease_use.unplaced))
+            yield IdleLine(lease_use.lease, "in no pool", lease_use.unplaced, unit.times(lease_use.unplaced).to_cents())
