@@ -10,12 +10,13 @@ import os
 import subprocess
 import time
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from causeway.errors import Permanent, Retryable
 
 SYSTEMD_IS_PID_1 = Path("/run/systemd/system")  # what sd_booted(3) looks at
 POLL_S = 0.02
+SCOPE_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +88,25 @@ def mount_point() -> Path:
     Raises:
         Permanent: nowhere.
     """
+    return _mount()[1]
+
+
+def place_in_hierarchy(group: Cgroup) -> str:
+    """The group's place below the root of the hierarchy, as a fresh mount of cgroup2 shows it.
+
+    That is not its place below the mount point where a container sees only a part of the hierarchy there.
+    """
+    root, mounted = _mount()
+    return str(root / group.path.relative_to(mounted)).lstrip("/")
+
+
+def _mount() -> tuple[PurePosixPath, Path]:
+    """Which part of the hierarchy is mounted, and where (proc(5): fields 4 and 5 of mountinfo)."""
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         left, _, right = line.partition(" - ")
         if right.split()[0] == "cgroup2":
-            return Path(left.split()[4])
+            fields = left.split()
+            return PurePosixPath(fields[3]), Path(fields[4])
     raise Permanent(
         "no-cgroup2",
         "no cgroup2 file system is mounted, and the sandbox keeps its processes in one",
@@ -117,12 +133,13 @@ def create(fleet: str) -> Cgroup:
 
     Raises:
         Permanent: the machine does not let us.
+        Retryable: systemd did not answer in time.
     """
     group = of_fleet(fleet)
     if group.path.is_dir():
         return group
-    if SYSTEMD_IS_PID_1.is_dir():
-        _create_scope(fleet, group)
+    if _is_scope(group):
+        _start_scope(group)
         return group
     try:
         group.path.mkdir()
@@ -136,10 +153,29 @@ def create(fleet: str) -> Cgroup:
     return group
 
 
-def _create_scope(fleet: str, group: Cgroup) -> None:
+def destroy(fleet: str) -> int:
+    """End every process of a fleet's sandbox and remove its group. Returns how many there were.
+
+    Raises:
+        Retryable: a process did not die in time.
+    """
+    group = of_fleet(fleet)
+    count = len(group.pids())
+    group.kill()
+    if _is_scope(group):
+        _stop_scope(group)
+    return count
+
+
+def _is_scope(group: Cgroup) -> bool:
+    return group.path.suffix == ".scope" and SYSTEMD_IS_PID_1.is_dir()
+
+
+def _start_scope(group: Cgroup) -> None:
     """A scope lives as long as a process does, so one that only sleeps holds it."""
+    _stop_scope(group)  # systemd may still think that one is active whose group has gone
     anchor = f'mkdir -p "{group.path}/anchor" && echo $$ >"{group.path}/anchor/cgroup.procs" && exec sleep infinity'
-    options = ["--scope", "--quiet", "--slice=system.slice", f"--unit=causeway-{fleet}.scope"]
+    options = ["--scope", "--quiet", "--slice=system.slice", f"--unit={group.path.name}"]
     subprocess.run(
         ["setsid", "--fork", "systemd-run", *options, "-pDelegate=yes", "-pTasksMax=infinity", "sh", "-c", anchor],
         stdin=subprocess.DEVNULL,
@@ -147,8 +183,23 @@ def _create_scope(fleet: str, group: Cgroup) -> None:
         stderr=subprocess.DEVNULL,
         check=True,
     )
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + SCOPE_TIMEOUT_S
     while not (group / "anchor").populated:
         if time.monotonic() > deadline:
-            raise Retryable("scope-refused", "systemd made no scope for the sandbox in 10 s", where=str(group.path))
+            raise Retryable(
+                "scope-refused",
+                f"systemd made no scope for the sandbox in {SCOPE_TIMEOUT_S:.0f} s",
+                where=str(group.path),
+                hint=f"journalctl --unit {group.path.name} may tell why",
+            )
         time.sleep(POLL_S)
+
+
+def _stop_scope(group: Cgroup) -> None:
+    subprocess.run(
+        ["systemctl", "stop", group.path.name],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=SCOPE_TIMEOUT_S,
+        check=False,  # there may be none
+    )

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from causeway.errors import Permanent, Retryable
 from causeway.sandbox import connect, network, rootfs
-from causeway.sandbox.cgroup import Cgroup, mount_point, of_fleet
+from causeway.sandbox.cgroup import Cgroup, of_fleet, place_in_hierarchy
 from causeway.sandbox.command import spawn
 from causeway.sandbox.image import Image
 from causeway.sandbox.layout import Layout
@@ -120,8 +120,7 @@ def start(layout: Layout, name: str) -> None:
     lower = ":".join(recorded_lower(layout, name))
     place = group(layout, name)
     place.kill()
-    relative = place.path.relative_to(mount_point())
-    supervisor: list[str | Path] = ["sh", SUPERVISOR, str(relative), name, folder, lower, network.BRIDGE]
+    supervisor: list[str | Path] = ["sh", SUPERVISOR, place_in_hierarchy(place), name, folder, lower, network.BRIDGE]
     spawn(
         ["unshare", "--mount", "--propagation", "private", "--", *supervisor],
         cgroup=(place / "supervisor").path,

@@ -15,7 +15,7 @@ from pathlib import Path
 from causeway.errors import CausewayError, Permanent
 from causeway.sandbox import cache as store
 from causeway.sandbox import checks, clusters, hosts, network, ssh
-from causeway.sandbox.cgroup import of_fleet
+from causeway.sandbox.cgroup import destroy, of_fleet
 from causeway.sandbox.clusters import ClusterStatus
 from causeway.sandbox.host_side import HostSide, hosts_up, in_parallel, raise_together, verify
 from causeway.sandbox.layout import RUN_ROOT, Layout, recorded_home
@@ -178,7 +178,7 @@ def down(layout: Layout, observer: Observer) -> bool:
             return False
         with steps.step("end processes") as step:
             ssh.close_masters(layout)
-            count = _end_processes(layout) if root else 0
+            count = destroy(layout.fleet) if root else 0
             clusters.down(layout.fleet, layout.home)
             step.outcome = f"{count} ended"
         with steps.step("remove files and network"):
@@ -188,13 +188,6 @@ def down(layout: Layout, observer: Observer) -> bool:
                 if folder.is_dir():
                     shutil.rmtree(folder)
     return True
-
-
-def _end_processes(layout: Layout) -> int:
-    group = of_fleet(layout.fleet)
-    count = len(group.pids())
-    group.kill()
-    return count
 
 
 def known() -> dict[str, Path]:
