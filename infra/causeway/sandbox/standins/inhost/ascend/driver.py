@@ -12,7 +12,7 @@ from ..machine import Machine
 from ..modules import load_by_tool
 from . import firmware
 from .package import INSTALL_LOG, Journal, Options, Package, Refusal, confirm, copy_tree, record
-from .survey import MODULE, _pairs, fits, install_params, install_path, version_info
+from .survey import MODULE, fits, install_params, install_path, pairs, version_info
 
 DKMS = ("davinci_ascend", "1.0")
 MODULES = ("drv_pcie_host", "drv_devmm_host", "drv_vascend_stub", "drv_vascend")
@@ -103,7 +103,7 @@ def _check_firmware(machine: Machine, package: Package, options: Options) -> Non
     """The firmware on the boards must suit the new driver: this is why an upgrade flashes before."""
     if not version_info(machine, "firmware") or options.force:
         return
-    info = _pairs((package.folder / "ascend/driver/version.info").read_text())
+    info = pairs((package.folder / "ascend/driver/version.info").read_text())
     wrong = sorted({c.version for c in firmware.flashed(machine).values() if not fits(c.version, info)})
     if wrong:
         raise Refusal(

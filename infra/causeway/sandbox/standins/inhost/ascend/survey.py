@@ -55,7 +55,7 @@ def _reasons(faults: Faults, index: int) -> tuple[str, ...]:
 
 def install_params(machine: Machine) -> dict[str, str]:
     """/etc/ascend_install.info."""
-    return _pairs(machine.text(INSTALL_INFO) or "")
+    return pairs(machine.text(INSTALL_INFO) or "")
 
 
 def install_path(machine: Machine, part: str) -> str:
@@ -65,10 +65,11 @@ def install_path(machine: Machine, part: str) -> str:
 
 def version_info(machine: Machine, part: str) -> dict[str, str]:
     """A part's version.info; empty where it is not installed."""
-    return _pairs(machine.text(f"{install_path(machine, part)}/{part}/version.info") or "")
+    return pairs(machine.text(f"{install_path(machine, part)}/{part}/version.info") or "")
 
 
-def _pairs(text: str) -> dict[str, str]:
+def pairs(text: str) -> dict[str, str]:
+    """The `key=value` lines of one of the vendor's files."""
     rows = (line.partition("=") for line in text.splitlines())
     return {key.strip(): value.strip() for key, mark, value in rows if mark}
 
