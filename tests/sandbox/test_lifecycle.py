@@ -14,7 +14,7 @@ import pytest
 
 from causeway.sandbox import hosts
 from causeway.sandbox.cgroup import of_fleet
-from tests.sandbox.small_fleet import HOSTS, Sandbox
+from tests.sandbox.small_fleet import HOSTS, Sandbox, make
 
 pytestmark = pytest.mark.sandbox
 
@@ -168,3 +168,22 @@ def test_one_name_in_two_places_is_refused(shared: Sandbox, tmp_path: Path) -> N
     refused = other.run("up", "--hosts-only", expect=1)
     assert "sandbox-elsewhere" in refused.stderr
     assert_well(shared)
+
+
+def test_with_sudo_the_files_belong_to_who_called_it_and_the_path_may_hold_spaces(root: None, tmp_path: Path) -> None:
+    plain = make(tmp_path)
+    spaced = tmp_path / "a fleet's folder"
+    plain.folder.rename(spaced)
+    sandbox = Sandbox(plain.name, spaced, {**plain.environ, "SUDO_UID": "65534", "SUDO_GID": "65534"})
+    try:
+        sandbox.up()
+        assert_well(sandbox)
+        assert "SUCCESS" in sandbox.ansible("nvl-01", "-m", "ansible.builtin.ping")
+        place = sandbox.place
+        for path in (place.home, place.identity, place.ssh_config, place.known_hosts, place.dialer_socket):
+            assert path.stat().st_uid == 65534, path
+        assert place.identity.stat().st_mode & 0o077 == 0
+        assert place.owner_note.stat().st_uid == 0
+    finally:
+        sandbox.run("down", "--name", sandbox.name)
+    assert sandbox.traces() == []

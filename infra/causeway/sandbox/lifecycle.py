@@ -145,7 +145,10 @@ def _claim(layout: Layout) -> None:
         ssh.give_to_user(folder)
     if os.geteuid() == 0:
         layout.run.mkdir(parents=True, exist_ok=True)
-        ssh.write_text(layout.owner_note, f"{layout.home}\n")
+        # Root's own: what `down --name` removes is not for others to say.
+        fresh = layout.owner_note.with_name(".home.new")
+        fresh.write_text(f"{layout.home}\n")
+        fresh.rename(layout.owner_note)
 
 
 def _clusters_up(spec: SandboxSpec, layout: Layout, means: Means, steps: Steps) -> tuple[ClusterStatus, ...]:
