@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from causeway.capacity.offer import Capacity
     from causeway.catalog import Catalog
     from causeway.fleet.load import LoadedFleet
+    from causeway.plan.model import FleetPlan
     from causeway.policy.findings import Finding
 
 
@@ -105,3 +106,12 @@ class FleetContext:
         loaded, catalog, capacity, cost = self.loaded, self.catalog, self.capacity, self.cost
         with self.timed("policy"):
             return evaluate(loaded, catalog, capacity, cost, self.on)
+
+    @cached_property
+    def plan(self) -> FleetPlan:
+        """What each cluster needs."""
+        from causeway.plan.build import Sources, build  # noqa: PLC0415 - see the module
+
+        sources = Sources(self.loaded, self.catalog, self.capacity, self.cost, self.findings, self.on)
+        with self.timed("plan"):
+            return build(sources)
