@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import yaml
 
 from causeway.catalog.catalog import Catalog
-from causeway.catalog.words import nearest
-from causeway.errors import CausewayError, Location, Permanent, Problems
-from causeway.fleet.base import Model
+from causeway.errors import CausewayError, Permanent, Problems
 from causeway.fleet.catalog_entries import CatalogExtension, EngineEntry, Entry
+from causeway.fleet.places import Marks
+from causeway.fleet.problems import choice
 
 SECTIONS = (
     "vendors",
@@ -27,15 +27,6 @@ SECTIONS = (
     "compatibility",
     "sources",
 )
-
-E = TypeVar("E", bound=Model)
-
-
-class Marks(Protocol):
-    """Where a part of the declaration stands in its files."""
-
-    def at(self, path: tuple[str | int, ...]) -> Location:
-        """The place of the declaration's path."""
 
 
 def load_catalog(extension: CatalogExtension | None = None, marks: Marks | None = None) -> Catalog:
@@ -107,50 +98,53 @@ def _key_problems(extension: CatalogExtension, marks: Marks | None) -> Iterator[
     for section in SECTIONS:
         known = getattr(builtin, section)
         for key, entry in getattr(extension, section).items():
+            replaceable = isinstance(entry, Entry)
             replaces = isinstance(entry, Entry) and entry.replaces
             if key in known and not replaces:
-                yield _problem(
+                yield problem(
                     "catalog-key-taken",
                     ("catalog", section, key),
                     "the built-in catalog has an entry of this name, and nothing is replaced silently",
-                    "choose another name"
-                    + (", or say `replaces: true` to replace the whole entry" if isinstance(entry, Entry) else ""),
+                    f"choose another name{', or add replaces: true to replace the whole entry' if replaceable else ''}",
                     marks,
                 )
             if key not in known and replaces:
-                yield _problem(
+                yield problem(
                     "catalog-replaces-nothing",
                     ("catalog", section, key),
-                    "it says `replaces: true`, but the built-in catalog has no entry of this name",
-                    f"drop `replaces`{nearest(key, known, prefix='; nearest built-in name: ')}",
+                    "it says replaces: true, but the built-in catalog has no entry of this name",
+                    f"leave replaces out, or write the built-in name; {choice(key, known, section.replace('_', ' '))}",
                     marks,
                 )
 
 
 def _reference_problems(catalog: Catalog, extension: CatalogExtension, marks: Marks | None) -> Iterator[CausewayError]:
     links = (
-        ("accelerators", "vendor", catalog.vendors),
-        ("accelerators", "driver_stack", catalog.driver_stacks),
-        ("driver_stacks", "vendor", catalog.vendors),
-        ("driver_stacks", "device_plugin", catalog.device_plugins),
-        ("driver_stacks", "exporter", catalog.exporters),
-        ("device_plugins", "vendor", catalog.vendors),
-        ("exporters", "vendor", catalog.vendors),
-        ("engines", "same_as", catalog.engines),
-        ("compatibility", "yields_to", catalog.compatibility),
+        ("accelerators", "vendor", catalog.vendors, "vendors"),
+        ("accelerators", "driver_stack", catalog.driver_stacks, "driver stacks"),
+        ("driver_stacks", "vendor", catalog.vendors, "vendors"),
+        ("driver_stacks", "device_plugin", catalog.device_plugins, "device plugins"),
+        ("driver_stacks", "exporter", catalog.exporters, "exporters"),
+        ("device_plugins", "vendor", catalog.vendors, "vendors"),
+        ("exporters", "vendor", catalog.vendors, "vendors"),
+        ("engines", "same_as", catalog.engines, "engines"),
+        ("compatibility", "yields_to", catalog.compatibility, "tables"),
     )
-    for section, field, known in links:
+    for section, field, known, kind in links:
         for key, entry in getattr(extension, section).items():
             named = getattr(entry, field)
             if named is not None and named not in known:
-                yield _problem(
+                yield problem(
                     f"unknown-{field.replace('_', '-')}",
                     ("catalog", section, key, field),
-                    f"{named!r} is neither in the catalog nor declared by the fleet",
-                    f"declare it under catalog{nearest(named, known, prefix=', or write ')}",
+                    f"{named!r} is neither in the built-in catalog nor among the fleet's own entries",
+                    choice(named, known, kind),
                     marks,
                 )
 
 
-def _problem(code: str, path: tuple[str, ...], reason: str, hint: str, marks: Marks | None) -> CausewayError:
-    return Permanent(code, reason, subject=".".join(path), where=marks.at(path) if marks else None, hint=hint)
+def problem(code: str, path: tuple[str | int, ...], reason: str, hint: str, marks: Marks | None) -> CausewayError:
+    """An error about a part of the declaration; its place is known when there are marks."""
+    if marks is not None:
+        return marks.problem(code, path, reason, hint)
+    return Permanent(code, reason, subject=".".join(map(str, path)), hint=hint)

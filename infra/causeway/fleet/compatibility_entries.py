@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, RootModel, model_validator
+from pydantic import ConfigDict, Field, RootModel, model_validator
 
 from causeway.fleet.base import Day, Model, Name, Text
 
@@ -32,7 +32,7 @@ QueryField = Literal[
     "toolkit",
     "container_toolkit",
     "device_plugin",
-    "device_plugin_version",
+    "device_plugin_mode",
     "kubernetes",
     "engine",
     "engine_version",
@@ -55,7 +55,7 @@ class Span(Model):
 class Spec(RootModel[str | Span | tuple[str | Span, ...]]):
     """What a field may be: a value, a train (`25.5.*`), a span, several of them, `none` (not declared) or `any`."""
 
-    model_config = {"frozen": True}
+    model_config = ConfigDict(frozen=True)
 
     @property
     def choices(self) -> tuple[str | Span, ...]:
@@ -69,11 +69,13 @@ class Row(Model):
     when: dict[QueryField, Spec] = {}
     """The row applies when all of these hold."""
     allow: dict[QueryField, Spec] = {}
-    """What fits: all of these have to hold."""
+    """What fits: all of these have to hold, as far as they are declared."""
     forbid: dict[QueryField, Spec] = {}
     """What is known not to fit: a row with only `forbid` speaks when all of these hold, and is silent otherwise."""
+    same_minor: tuple[QueryField, QueryField] | None = None
+    """Two fields whose first two numbers have to be equal, as a further condition of `allow`."""
     otherwise: Literal["forbidden", "unknown"] | None = None
-    """Verdict when `allow` does not hold; default the table's."""
+    """Verdict when `allow` does not hold, and of a row that only has `when`; default the table's."""
     confidence: Confidence
     """How far the row can be trusted; only primary and secondary rows decide."""
     source: SourceKey
@@ -103,8 +105,12 @@ class Table(Model):
     """Fields that have to be declared before the table is asked."""
     otherwise: Literal["forbidden", "unknown"] = "unknown"
     """Verdict when rows apply and none of them allows what is declared: `forbidden` for a vendor's closed list."""
-    missing: Literal["unknown", "silent"] = "unknown"
+    missing: Literal["forbidden", "unknown", "silent"] = "unknown"
     """What the table says when none of its rows applies."""
+    derives: dict[QueryField, QueryField] = {}
+    """Fields that follow from what a row of this table allows: `{engine_toolkit: toolkit}`."""
+    also_as: dict[QueryField, QueryField] = {}
+    """Fields that the table is asked for in another's place as well: `{toolkit: engine_toolkit}`."""
     yields_to: Name | None = None
     """Table that decides in this one's place wherever it has a row; this one's row is then told beside it."""
     rows: tuple[Row, ...] = ()
