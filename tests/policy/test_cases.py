@@ -36,7 +36,7 @@ def _read(file: Path) -> dict[str, Any]:
 CONTENTS = {file: _read(file) for file in FILES}
 
 
-def test_every_rule_has_cases_with_different_verdicts():
+def test_every_rule_has_cases_with_different_verdicts() -> None:
     for rule in rulebook().rules:
         expected = [each for file, case in CONTENTS.items() if file.parent.name == rule for each in case["expect"]]
         verdicts = {each["verdict"] for each in expected}
@@ -44,7 +44,7 @@ def test_every_rule_has_cases_with_different_verdicts():
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
-def test_case(file: Path, changed: Any, evaluated: Any):
+def test_case(file: Path, changed: Any, evaluated: Any) -> None:
     case = CONTENTS[file]
     assert case["says"], "a case says what it shows"
     loaded = changed(case.get("change"), case.get("delete", ()))
