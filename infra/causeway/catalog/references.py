@@ -1,10 +1,13 @@
-"""What a declaration names of the catalog: accelerators and engines that are not there, told with their places."""
+"""What a declaration names of the catalog: what is not there is told with its place and the nearest word."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import get_args
 
 from causeway.catalog.catalog import Catalog
+from causeway.errors import CausewayError
+from causeway.fleet.catalog_entries import Part
 from causeway.fleet.load import LoadedFleet
 from causeway.fleet.places import Path
 from causeway.fleet.problems import Collector, choice
@@ -18,7 +21,8 @@ def check(loaded: LoadedFleet, catalog: Catalog) -> None:
         catalog: the catalog with the fleet's own entries.
 
     Raises:
-        Problems: with every accelerator and engine that the catalog has not.
+        Problems: with every accelerator, engine and operating system that the catalog has not, and every version
+            of a part that the driver stack has not.
     """
     problems = Collector()
     for name, path in _accelerators(loaded):
@@ -30,6 +34,13 @@ def check(loaded: LoadedFleet, catalog: Catalog) -> None:
             reason = f'the catalog has no engine "{name}", and no image is named'
             hint = f"{choice(name, catalog.engines, 'engines')}; or name the engine's image"
             problems.add(loaded.marks.problem("unknown-engine", path, reason, hint))
+    for name, path in _operating_systems(loaded):
+        if name not in catalog.operating_systems:
+            reason = f'the catalog has no operating system "{name}"'
+            found = choice(name, catalog.operating_systems, "operating systems")
+            hint = f"{found}; one that the fleet knows is declared under catalog.operating_systems"
+            problems.add(loaded.marks.problem("unknown-operating-system", path, reason, hint))
+    problems.extend(_parts(loaded, catalog))
     problems.raise_any(source.name for source in loaded.marks.sources)
 
 
@@ -52,3 +63,28 @@ def _engines_without_image(loaded: LoadedFleet) -> Iterator[tuple[str, Path]]:
         for index, part in enumerate(workload.serve):
             if part.engine is not None and part.engine.image is None:
                 yield part.engine.name, ("workloads", name, "serve", index, "engine", "name")
+
+
+def _operating_systems(loaded: LoadedFleet) -> Iterator[tuple[str, Path]]:
+    for cluster_name, cluster in loaded.fleet.clusters.items():
+        for pool_name, pool in cluster.pools.items():
+            if pool.os is not None:
+                yield pool.os.id, ("clusters", cluster_name, "pools", pool_name, "os", "id")
+
+
+def _parts(loaded: LoadedFleet, catalog: Catalog) -> Iterator[CausewayError]:
+    """Versions of parts that do not exist apart in the pool's driver stack."""
+    for cluster_name, cluster in loaded.fleet.clusters.items():
+        for pool_name, pool in cluster.pools.items():
+            entry = catalog.accelerators.get(pool.accelerator or "")
+            stack = catalog.driver_stacks.get(entry.driver_stack or "") if entry else None
+            if stack is None or not stack.parts or pool.drivers is None:
+                continue
+            for part in get_args(Part):
+                version = getattr(pool.drivers, part)
+                if version is not None and part not in stack.parts:
+                    path = ("clusters", cluster_name, "pools", pool_name, "drivers", part)
+                    reason = f'the driver stack of {pool.accelerator} has no {part} apart, found "{version}"'
+                    yield loaded.marks.problem(
+                        "no-such-part", path, reason, f"remove it; parts: {', '.join(stack.parts)}"
+                    )

@@ -20,7 +20,7 @@ COMMANDS: dict[str, str] = {
     "env": "env",
     "schema": "schema",
 }
-GROUPS: dict[str, str] = {"sandbox": "sandbox"}
+GROUPS: dict[str, str] = {"catalog": "catalog", "sandbox": "sandbox"}
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
