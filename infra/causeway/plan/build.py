@@ -103,6 +103,7 @@ def _baseline(sources: Sources, hosts: PoolHosts) -> Baseline:
         rollout=rollout.rollout_plan(
             sources.loaded, sources.capacity, hosts, variables.role, sources.durations, sources.on
         ),
+        retired=tuple(hosts.retired),
     )
 
 

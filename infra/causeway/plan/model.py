@@ -75,6 +75,8 @@ class Baseline:
     """Fingerprint of the code that the pool's play reaches; None when no playbooks were read."""
     differing: Mapping[str, HostPlan]
     rollout: RolloutPlan
+    retired: tuple[str, ...] = ()
+    """Hosts that the declaration still names, and that are gone."""
 
     @property
     def role(self) -> str | None:

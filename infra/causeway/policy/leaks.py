@@ -91,6 +91,11 @@ def _named_secret(key: object, child: object) -> bool:
     )
 
 
+def looks_secret(key: str, value: object) -> bool:
+    """Whether a value is, by the key it stands under or by its form, a text that nobody is to see."""
+    return isinstance(value, str) and (_named_secret(key, value) or _kind(value) is not None)
+
+
 def leaks(fleet: Fleet) -> tuple[Leak, ...]:
     """Every text of the declaration that looks like a secret; names of declared secrets are none."""
     document = fleet.model_dump(mode="python", by_alias=True, exclude_defaults=True)
