@@ -1,4 +1,4 @@
-"""Ends that come near: vetting, licences, leases, notices, exceptions and approvals, told 60, 30 and 7 days ahead."""
+"""Ends that come near, told 60, 30 and 7 days ahead: of vetting, licences, leases, drivers, exceptions, approvals."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from causeway.capacity.leases import calendar
+from causeway.policy.compatibility import answered, pools_with_accelerators, query_of
 from causeway.policy.facts import Facts
 from causeway.policy.findings import Draft, Path
 from causeway.policy.rulebook import Version
@@ -79,6 +80,18 @@ def _leases(facts: Facts) -> Iterator[Event]:
         yield Event(event.day, f"lease/{event.lease}", path, clusters, what, _LEASE_FIX[event.kind])
 
 
+def _drivers(facts: Facts) -> Iterator[Event]:
+    for cluster_name, name, cluster, pool in pools_with_accelerators(facts):
+        query = query_of(cluster, pool)
+        resolution = answered(facts.catalog, query, facts.on)
+        for row in resolution.lifetimes if resolution else ():
+            if row.ends_on is None or row.verdict == "unknown":
+                continue
+            what = f"is the last day of support of driver {query.driver}"
+            path: Path = ("clusters", cluster_name, "pools", name, "drivers")
+            yield Event(row.ends_on, f"{cluster_name}/{name}", path, (cluster_name,), what, "Plan a newer branch.")
+
+
 def _acceptances(facts: Facts) -> Iterator[Event]:
     policy, clusters = facts.fleet.policy, facts.all_clusters
     for index, exception in enumerate(policy.exceptions):
@@ -97,7 +110,7 @@ def _acceptances(facts: Facts) -> Iterator[Event]:
 
 def coming_events(facts: Facts, _version: Version) -> Iterator[Draft]:
     """coming-events: a warning for each end within 60 days, by day."""
-    events = [*_vetting(facts), *_licences(facts), *_leases(facts), *_acceptances(facts)]
+    events = [*_vetting(facts), *_licences(facts), *_leases(facts), *_drivers(facts), *_acceptances(facts)]
     for event in sorted(events, key=lambda e: (e.day, e.subject, e.what)):
         days = (event.day - facts.on).days
         step = next((step for step in STEPS if 0 <= days <= step), None)

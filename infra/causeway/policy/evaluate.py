@@ -12,6 +12,7 @@ from causeway.fleet.governance import PolicyException
 from causeway.fleet.load import LoadedFleet
 from causeway.policy import (
     coming,
+    compatibility,
     data_classes,
     device_owners,
     export_records,
@@ -55,6 +56,8 @@ CHECKS: Mapping[str, Check] = {
     "lease-window": lease_terms.window,
     "lease-scheduling": lease_terms.scheduling,
     "budgets": money.budgets,
+    "driver-compatibility": compatibility.driver_compatibility,
+    "driver-end-of-life": compatibility.driver_end_of_life,
     "images-pinned": images.images_pinned,
     "device-resource-owner": device_owners.device_owners,
     "rollout-bearable": rollouts.bearable,

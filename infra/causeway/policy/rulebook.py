@@ -49,6 +49,8 @@ class Rule(Model):
     """What its findings are about."""
     needs: tuple[Text, ...]
     """Fields of the declaration and the catalog that decide."""
+    left_out: Text | None = None
+    """Why a field that is left out may leave the verdict `pass`; null where it never does."""
     fix: Text
     """What usually helps."""
     answered_by: tuple[Name, ...] = ()
