@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import yaml
 from pydantic import ValidationError
 
+from causeway.catalog import Catalog
 from causeway.errors import Location, Permanent
 from causeway.fleet.base import Model, Text
+from causeway.fleet.catalog_entries import Disruption, Part
 
-Disruption = Literal["none", "restart", "drain", "reboot"]
 ORDER: tuple[Disruption, ...] = ("none", "restart", "drain", "reboot")
 WORST: Disruption = "reboot"
 ROLE_SEPARATOR = "__"
@@ -42,38 +43,59 @@ def built_in() -> dict[str, RoleDisruption]:
     return _File.model_validate(yaml.safe_load(text)).roles
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Disruptions:
-    """The disruption data of one tree of playbooks.
+    """Where it is looked up: a role's own word, then the catalog's for versions, then the built-in data.
 
     Args:
-        playbooks: folder of the playbooks, whose roles may say it themselves; None to go by the built-in data.
+        catalog: driver stacks, which say it for each of their parts.
+        playbooks: folder of the playbooks, whose roles may say it themselves; None when there are none.
     """
 
+    catalog: Catalog
     playbooks: Path | None = None
 
-    def role(self, role: str) -> RoleDisruption:
-        """What a role says; the worst for a role that says nothing.
+    def of_variable(self, variable: str) -> Disruption:
+        """What a change of a variable does; the worst when nothing says it. Its role is what stands before `__`.
 
         Raises:
-            Permanent: the role's file is not of the right shape.
+            Permanent: the role's own file is not of the right shape.
         """
-        path = self.playbooks / "roles" / role / "meta" / "causeway.yml" if self.playbooks else None
-        if path is not None and path.is_file():
-            return _read(path)
-        return built_in().get(role, RoleDisruption(disruption=WORST))
-
-    def of_variable(self, variable: str) -> Disruption:
-        """What a change of a variable does. A variable's role is what stands before `__`."""
-        name, separator, _ = variable.partition(ROLE_SEPARATOR)
+        role, separator, name = variable.partition(ROLE_SEPARATOR)
         if not separator:
             return WORST
-        role = self.role(name)
-        return role.variables.get(variable, role.disruption)
+        own = self._own(role)
+        if own is not None:
+            return own.variables.get(variable, own.disruption)
+        by_stack = self._by_stack(role, name)
+        if by_stack is not None:
+            return by_stack
+        known = built_in().get(role)
+        return known.variables.get(variable, known.disruption) if known else WORST
 
     def of(self, variables: Iterable[str]) -> Disruption:
         """The worst of several variables' changes; `none` when there are none."""
         return worst(self.of_variable(variable) for variable in variables)
+
+    def of_role(self, role: str | None) -> Disruption:
+        """What changed tasks of a role may do at worst."""
+        if role is None:
+            return WORST
+        known = self._own(role) or built_in().get(role)
+        return known.disruption if known else WORST
+
+    def _own(self, role: str) -> RoleDisruption | None:
+        path = self.playbooks / "roles" / role / "meta" / "causeway.yml" if self.playbooks else None
+        return _read(path) if path is not None and path.is_file() else None
+
+    def _by_stack(self, role: str, name: str) -> Disruption | None:
+        part = cast("Part", name.removesuffix("_version"))
+        stacks = [
+            s for s in self.catalog.driver_stacks.values() if s.role.replace("-", "_") == role and part in s.parts
+        ]
+        if not name.endswith("_version") or not stacks:
+            return None
+        return worst(stack.parts[part].disruption for stack in stacks)
 
 
 def worst(disruptions: Iterable[Disruption]) -> Disruption:
