@@ -10,7 +10,7 @@ import pytest
 from causeway.catalog import load_catalog
 from causeway.errors import Permanent, Problems
 from causeway.fleet.load import load_fleet
-from causeway.sandbox import kernels, ssh
+from causeway.sandbox import faults, kernels, ssh
 from causeway.sandbox.declared import sandbox_of
 from causeway.sandbox.hosts import State
 from causeway.sandbox.layout import declared_name, home_root, layout
@@ -54,6 +54,47 @@ def test_a_host_that_lost_an_accelerator_for_good_has_one_device_less(tmp_path: 
     text = FLEET.format(name="x", ascend=2) + "host_overrides: {asc-02: {expected_accelerators: 7}}\n"
     spec = declared(tmp_path, text)
     assert {host.name: len(host.accelerators) for host in spec.hosts} == {"asc-01": 8, "asc-02": 7, "nvl-01": 4}
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("device_lost", True),
+        ("device_lost=true", True),
+        ("device_lost=7", 7),
+        ("device_lost=0,7", "0,7"),
+        ("ecc_errors=2:5", "2:5"),
+        ("slow_flash", True),
+        ("slow_flash=0.5", 0.5),
+        ("bad_checksum", True),
+    ],
+)
+def test_a_fault_is_read_as_the_stand_ins_read_it(tmp_path: Path, word: str, value: object) -> None:
+    host = declared(tmp_path, FLEET.format(name="x", ascend=1)).host("asc-01")
+    assert host is not None
+    assert faults.parse([word], host) == {word.partition("=")[0]: value}
+
+
+@pytest.mark.parametrize(
+    ("word", "code"),
+    [
+        ("device_list=1", "unknown-fault"),
+        ("xid=1", "fault-of-another-vendor"),
+        ("device_lost=8", "bad-fault-value"),
+        ("device_lost=0,8", "bad-fault-value"),
+        ("device_lost=1,x", "bad-fault-value"),
+        ("device_lost=", "bad-fault-value"),
+        ("ecc_errors=1:many", "bad-fault-value"),
+        ("slow_flash=soon", "bad-fault-value"),
+        ("bad_checksum=2", "bad-fault-value"),
+    ],
+)
+def test_a_fault_that_would_hit_nothing_is_refused(tmp_path: Path, word: str, code: str) -> None:
+    host = declared(tmp_path, FLEET.format(name="x", ascend=1)).host("asc-01")
+    assert host is not None
+    with pytest.raises(Permanent) as refused:
+        faults.parse([word], host)
+    assert refused.value.code == code
 
 
 @pytest.mark.parametrize(

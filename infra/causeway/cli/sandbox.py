@@ -210,12 +210,12 @@ def fault(
 ) -> None:
     """Let a host's simulated hardware or installers fail; without a name, show what is switched on."""
     place = _place(fleet, None)
-    vendor = hosts.recorded(place, host).vendor
+    found = hosts.recorded(place, host)
     if list_all:
-        _print_faults(vendor, as_json=as_json)
+        _print_faults(found.vendor, as_json=as_json)
         return
     _need_root("read and switch faults")
-    changed = faults.parse(wanted or [])
+    changed = faults.parse(wanted or [], found)
     present = faults.read(place, host)
     if clear:
         present = {name: value for name, value in present.items() if changed and name not in changed}
