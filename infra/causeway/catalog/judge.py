@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 
 from causeway.catalog.catalog import Catalog
 from causeway.catalog.decisions import TRUSTED, WORDS, Decision, Verdict, ask, holds
 from causeway.catalog.query import VERSION_FIELDS, Query, asked
-from causeway.catalog.tables import tables_for
+from causeway.catalog.tables import concerns_of, tables_for
 from causeway.catalog.versions import matches
 from causeway.fleet.compatibility_entries import Row, Spec, Table
 
@@ -22,7 +23,8 @@ def judge(catalog: Catalog, query: Query, on: date) -> tuple[Verdict, tuple[Deci
     values = asked(catalog, query)
     tables = tables_for(catalog, query.accelerator)
     values.update(_derived(tables, values))
-    decisions = _remarked(dict(tables), list(_decisions(tables, values, on)))
+    spoken = _answered_by_fleet(catalog, list(_decisions(catalog, query.accelerator, values, on)))
+    decisions = _remarked(dict(tables), spoken)
     decisions += _uncovered(tables, values, decisions)
     counted = {each.verdict for each in decisions if each.kind == "compatibility"}
     verdict: Verdict = "forbidden" if "forbidden" in counted else "unknown" if "unknown" in counted else "allowed"
@@ -43,19 +45,56 @@ def _derived(tables: Iterable[tuple[str, Table]], values: Mapping[str, str]) -> 
                     yield field, choice
 
 
-def _decisions(tables: Iterable[tuple[str, Table]], values: Mapping[str, str], on: date) -> Iterator[Decision]:
-    for name, table in tables:
-        decision = ask(name, table, values, on)
+def _decisions(catalog: Catalog, accelerator: str, values: Mapping[str, str], on: date) -> Iterator[Decision]:
+    concerned = concerns_of(catalog, accelerator)
+    for name, table in tables_for(catalog, accelerator):
+        decision = _asked(catalog, accelerator, name, _projected(values, concerned[name]), on)
         if decision:
             yield decision
         for field, other in table.also_as.items():
             if other not in values or values.get(field) == values[other]:
                 continue
-            decision = ask(name, table, {**values, field: values[other]}, on)
+            told = _projected({**values, field: values[other]}, concerned[name])
+            decision = _asked(catalog, accelerator, name, told, on)
             if decision:
                 fields = tuple(other if each == field else each for each in decision.fields)
                 said = f"the engine's image carries {WORDS.get(field, field)} {values[other]}"
                 yield replace(decision, fields=fields, reason=f"{decision.reason} ({said})")
+
+
+def _projected(values: Mapping[str, str], fields: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    return tuple((field, value) for field, value in values.items() if field in fields)
+
+
+@lru_cache(maxsize=50_000)
+def _asked(
+    catalog: Catalog, accelerator: str, name: str, values: tuple[tuple[str, str], ...], on: date
+) -> Decision | None:
+    """One table's answer. Searches ask the same tables of the same few fields again and again."""
+    return ask(name, dict(tables_for(catalog, accelerator))[name], dict(values), on)
+
+
+def _answered_by_fleet(catalog: Catalog, decisions: list[Decision]) -> list[Decision]:
+    """Decisions of which some give way, as remarks, to what the fleet itself has found out.
+
+    What a built-in table leaves unknown gives way to a trusted row of the fleet's own that allows the same fields. A
+    table of the fleet's own says nothing of what it has no row for, where another table has decided.
+    """
+    own = {name for section, name in catalog.own if section == "compatibility"}
+    if not own:
+        return decisions
+    decided = [each for each in decisions if each.row and each.confidence in TRUSTED and each.verdict != "unknown"]
+    settled = {frozenset(each.fields) for each in decided}
+    allowed = {frozenset(each.fields) for each in decided if each.table in own and each.verdict == "allowed"}
+
+    def gives_way(each: Decision) -> bool:
+        if each.kind != "compatibility" or each.verdict != "unknown":
+            return False
+        if each.table in own:
+            return not each.row and frozenset(each.fields) in settled
+        return frozenset(each.fields) in allowed
+
+    return [replace(each, kind="remark") if gives_way(each) else each for each in decisions]
 
 
 def _remarked(tables: Mapping[str, Table], decisions: list[Decision]) -> list[Decision]:

@@ -43,7 +43,11 @@ def load_catalog(extension: CatalogExtension | None = None, marks: Marks | None 
     if extension is None or not extension.model_fields_set:
         return _builtin()
     catalog = _merged(_builtin(), extension)
-    problems = (*_key_problems(extension, marks), *_reference_problems(catalog, extension, marks))
+    problems = (
+        *_key_problems(extension, marks),
+        *_reference_problems(catalog, extension, marks),
+        *_source_problems(catalog, extension, marks),
+    )
     if problems:
         raise Problems(problems)
     return catalog
@@ -141,6 +145,26 @@ def _reference_problems(catalog: Catalog, extension: CatalogExtension, marks: Ma
                     choice(named, known, kind),
                     marks,
                 )
+
+
+def _source_problems(catalog: Catalog, extension: CatalogExtension, marks: Marks | None) -> Iterator[CausewayError]:
+    """Source keys that nothing explains. A figure may carry a citation in place of a key, so those are not asked."""
+    for path, key in _source_keys(extension):
+        if key not in catalog.sources:
+            reason = f"no source is called {key!r}, and a fact without a source cannot be judged"
+            hint = f"declare it under catalog.sources; {choice(key, catalog.sources, 'sources')}"
+            yield problem("unknown-source", path, reason, hint, marks)
+
+
+def _source_keys(extension: CatalogExtension) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for section in SECTIONS:
+        for key, entry in getattr(extension, section).items():
+            if isinstance(entry, Entry):
+                for field, stated in entry.stated.items():
+                    yield ("catalog", section, key, "stated", field, "source"), stated.source
+    for key, table in extension.compatibility.items():
+        for index, row in enumerate(table.rows):
+            yield ("catalog", "compatibility", key, "rows", index, "source"), row.source
 
 
 def problem(code: str, path: tuple[str | int, ...], reason: str, hint: str, marks: Marks | None) -> CausewayError:

@@ -1,4 +1,4 @@
-"""Looks for the nearest allowed set: fewest changed versions first, then supported branches, then nearest releases."""
+"""Looks for the nearest allowed set: fewest changes first, then supported branches, then upgrades, then nearness."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 from causeway.catalog.catalog import Catalog
 from causeway.catalog.decisions import TRUSTED, WORDS, Decision
 from causeway.catalog.judge import judge
 from causeway.catalog.query import VERSION_FIELDS, Query
-from causeway.catalog.tables import tables_for
+from causeway.catalog.tables import concerns_of, tables_for
 from causeway.catalog.versions import key, matches, same
 from causeway.fleet.compatibility_entries import Span, Spec, Table
 
-Score = tuple[int, int, tuple[int, ...]]
+Score = tuple[int, int, int, tuple[int, ...]]
 Choices = Mapping[str, tuple[tuple[int, str], ...]]
 
 
@@ -41,8 +41,8 @@ class Proposal:
 def propose(catalog: Catalog, query: Query, decisions: Iterable[Decision], on: date) -> Proposal | None:
     """The nearest allowed set that differs from `query` in declared versions only.
 
-    Among sets with equally few changes those come first whose driver is supported on the day, then those whose
-    releases are nearest (counted in known releases), then newer ones.
+    Among sets with equally few changes those come first whose driver is supported on the day, then those with fewer
+    downgrades, then those whose releases are nearest, counted in known releases.
 
     Args:
         catalog: the catalog.
@@ -60,6 +60,8 @@ def propose(catalog: Catalog, query: Query, decisions: Iterable[Decision], on: d
     if any(not changeable.intersection(each.fields) for each in against):
         return None
     choices = {field: _nearest_first(catalog, query, field) for field in declared}
+    if not all(_mendable(catalog, query, each, choices, on) for each in against):
+        return None
     for count in range(1, len(declared) + 1):
         found = [
             (score, changed)
@@ -77,13 +79,34 @@ def propose(catalog: Catalog, query: Query, decisions: Iterable[Decision], on: d
     return None
 
 
+def _mendable(catalog: Catalog, query: Query, decision: Decision, choices: Choices, on: date) -> bool:
+    """Whether versions exist with which this one table, asked alone, would not object; saves hopeless searches."""
+    if not decision.table:
+        return any(choices.get(field) for field in decision.fields)
+    if "engine_toolkit" in decision.fields:
+        return True
+    fields = [field for field in choices if field in concerns_of(catalog, query.accelerator)[decision.table]]
+    options = [((0, getattr(query, field)), *choices[field]) for field in fields]
+    others: dict[str, Any] = {field: None for field in choices if field not in fields}
+    alone = replace(query, **others)
+    return any(
+        _allowed_by(catalog, replace(alone, **dict(zip(fields, (v for _, v in chosen), strict=True))), decision, on)
+        for chosen in product(*options)
+    )
+
+
+def _allowed_by(catalog: Catalog, query: Query, decision: Decision, on: date) -> bool:
+    found = [each for each in judge(catalog, query, on)[1] if each.table == decision.table]
+    return all(each.verdict == "allowed" or each.kind != "compatibility" for each in found)
+
+
 def _sets(
     catalog: Catalog, query: Query, fields: tuple[str, ...], choices: Choices, on: date
 ) -> Iterator[tuple[Score, Query]]:
     """Allowed sets in which exactly these fields differ, each with its score."""
     nothing: dict[str, Any] = dict.fromkeys(fields)
     bare = replace(query, **nothing)
-    if judge(catalog, bare, on)[0] == "forbidden":
+    if _hopeless(catalog, query.accelerator, judge(catalog, bare, on)[1], fields):
         return
     yield from _fill(catalog, bare, fields, choices, on, ())
 
@@ -100,17 +123,29 @@ def _fill(
     for rank, version in choices[field]:
         filled = replace(query, **{field: version})
         verdict, decisions = judge(catalog, filled, on)
-        if verdict == "forbidden":
+        if _hopeless(catalog, query.accelerator, decisions, tuple(rest)):
             continue
         if rest:
             yield from _fill(catalog, filled, tuple(rest), choices, on, (*ranks, rank))
         elif verdict == "allowed":
             ended = sum(each.kind == "driver-end-of-life" and each.verdict != "allowed" for each in decisions)
-            yield (ended, sum((*ranks, rank)), (*ranks, rank)), filled
+            distances = (*ranks, rank)
+            yield (ended, sum(each % 2 for each in distances), sum(distances), distances), filled
+
+
+def _hopeless(catalog: Catalog, accelerator: str, decisions: Iterable[Decision], open_fields: tuple[str, ...]) -> bool:
+    """Whether a table has spoken against the set that no field still to be filled can turn."""
+    concerned = concerns_of(catalog, accelerator)
+    for each in decisions:
+        if each.kind != "compatibility" or each.verdict == "allowed":
+            continue
+        if each.verdict == "forbidden" or (each.table and not concerned[each.table].intersection(open_fields)):
+            return True
+    return False
 
 
 def _nearest_first(catalog: Catalog, query: Query, field: str) -> tuple[tuple[int, str], ...]:
-    """Other known releases of a field with their distance; of two equally near ones the newer comes first."""
+    """Other known releases of a field with their distance, which is even for newer and odd for older ones."""
     declared = getattr(query, field)
     known = known_releases(catalog, query.accelerator, query.engine, field)
     others = [version for version in known if not same(version, declared)]

@@ -15,6 +15,20 @@ STATIC = frozenset({"accelerator", "family", "vendor", "driver_stack"})
 """Fields that are settled by the accelerator."""
 
 
+def concerns(table: Table) -> frozenset[str]:
+    """Every field on which a table's answer depends."""
+    found: set[str] = {*table.fields, *table.applies}
+    for row in table.rows:
+        found.update(row.when, row.allow, row.forbid, row.same_minor or ())
+    return frozenset(found)
+
+
+@lru_cache(maxsize=1024)
+def concerns_of(catalog: Catalog, accelerator: str) -> dict[str, frozenset[str]]:
+    """`concerns` of the tables that can speak of an accelerator, by name."""
+    return {name: concerns(table) for name, table in tables_for(catalog, accelerator)}
+
+
 @lru_cache(maxsize=1024)
 def tables_for(catalog: Catalog, accelerator: str) -> tuple[tuple[str, Table], ...]:
     """The tables that can speak of an accelerator, by name. Raises KeyError for an unknown accelerator."""

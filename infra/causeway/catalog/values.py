@@ -101,13 +101,11 @@ def _of(field: str, content: Any, stated: Stated | None) -> Iterator[Value]:
         for key, each in content.items():
             yield from _of(f"{field}.{key}", each, stated)
     elif isinstance(content, Model):
-        yield _plain(field, _brief(content), stated)
+        for name in type(content).model_fields:
+            if not _empty(getattr(content, name)):
+                yield from _of(f"{field}.{name}", getattr(content, name), stated)
     else:
         yield _plain(field, list(content) if isinstance(content, tuple) else content, stated)
-
-
-def _brief(content: Model) -> dict[str, object]:
-    return content.model_dump(mode="json", exclude_defaults=True)
 
 
 def _fact(field: str, fact: Fact[Any]) -> Value:
