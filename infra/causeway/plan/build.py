@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
@@ -18,14 +18,12 @@ from causeway.plan.durations import Durations, default_durations
 from causeway.plan.fingerprint import UNSEALED, Seal, desired_state, intent
 from causeway.plan.hostvars import PoolVariables, difference, effective, pool_variables
 from causeway.plan.model import Baseline, ClusterPlan, FleetPlan, HostPlan, LeasePlan
+from causeway.plan.playbook_code import CodeOf
 from causeway.plan.releases import Scope, releases
 from causeway.policy.findings import Finding
 
-CodeOf = Callable[[str | None], str | None]
-"""Fingerprint of the code that a driver role's play reaches; None for hosts without a role, or when it is not known."""
 
-
-def _no_code(_role: str | None) -> None:
+def _no_code(_pool: PoolVariables) -> None:
     return None
 
 
@@ -45,34 +43,41 @@ class Sources:
 
 
 def build(sources: Sources) -> FleetPlan:
-    """The plan of every cluster of a fleet."""
+    """The plan of every cluster of a fleet.
+
+    Raises:
+        Permanent: two releases of a cluster would be one, or the playbooks name a file that is missing.
+    """
     events = calendar(sources.loaded)
-    clusters = {name: _cluster(sources, name, events) for name in sources.loaded.fleet.clusters}
-    own = [finding for cluster in clusters.values() for finding in cluster.findings if finding.rule == rollout.RULE]
-    known = set(map(id, sources.findings))
+    baselines = {name: _baselines(sources, name) for name in sources.loaded.fleet.clusters}
+    waved = tuple(
+        finding
+        for name, made in baselines.items()
+        for baseline in made
+        for finding in rollout.findings(sources.loaded, name, baseline.pool, baseline.rollout, sources.on)
+    )
+    findings = rollout.merged(sources.findings, waved)
     return FleetPlan(
         fleet=sources.loaded.fleet.name,
         on=sources.on,
         digest=sources.loaded.digest,
         cost=sources.cost,
-        clusters=MappingProxyType(clusters),
-        findings=(*sources.findings, *(finding for finding in own if id(finding) not in known)),
+        clusters=MappingProxyType(
+            {name: _cluster(sources, name, made, findings, events) for name, made in baselines.items()}
+        ),
+        findings=findings,
         events=events,
     )
 
 
-def _cluster(sources: Sources, name: str, events: tuple[LeaseEvent, ...]) -> ClusterPlan:
-    loaded = sources.loaded
-    declared = loaded.fleet.clusters[name]
-    baselines = tuple(
-        _baseline(sources, loaded.hosts.pool(name, pool)) for pool, it in declared.pools.items() if it.nodes is None
-    )
-    ruled = tuple(finding for finding in sources.findings if name in finding.clusters)
-    waved = tuple(
-        rollout.accepted(finding, ruled)
-        for baseline in baselines
-        for finding in rollout.findings(loaded, name, baseline.pool, baseline.rollout, sources.on)
-    )
+def _cluster(
+    sources: Sources,
+    name: str,
+    baselines: tuple[Baseline, ...],
+    findings: tuple[Finding, ...],
+    events: tuple[LeaseEvent, ...],
+) -> ClusterPlan:
+    declared = sources.loaded.fleet.clusters[name]
     return ClusterPlan(
         cluster=name,
         site=declared.site,
@@ -80,17 +85,26 @@ def _cluster(sources: Sources, name: str, events: tuple[LeaseEvent, ...]) -> Clu
         delivery=declared.delivery,
         kubernetes=declared.kubernetes.version,
         baselines=baselines,
-        releases=releases(Scope(loaded, sources.catalog, sources.capacity, name)),
+        releases=releases(Scope(sources.loaded, sources.catalog, sources.capacity, name)),
         leases=tuple(_leases(sources, name, events)),
         pools=tuple(pool for (cluster, _), pool in sources.capacity.pools.items() if cluster == name),
         monthly=sources.cost.monthly_of(name),
-        findings=(*ruled, *waved),
+        findings=tuple(finding for finding in findings if name in finding.clusters),
+    )
+
+
+def _baselines(sources: Sources, cluster: str) -> tuple[Baseline, ...]:
+    pools = sources.loaded.fleet.clusters[cluster].pools
+    return tuple(
+        _baseline(sources, sources.loaded.hosts.pool(cluster, name))
+        for name, pool in pools.items()
+        if pool.nodes is None
     )
 
 
 def _baseline(sources: Sources, hosts: PoolHosts) -> Baseline:
     variables = pool_variables(sources.loaded, sources.catalog, hosts.cluster, hosts.pool)
-    code = sources.code_of(variables.role)
+    code = sources.code_of(variables)
     return Baseline(
         cluster=hosts.cluster,
         pool=hosts.pool,

@@ -101,7 +101,7 @@ class TimeEstimate:
     worst_minutes: float
     """When each wave's drain takes the whole `drain_timeout`."""
     windows: int | None
-    """Windows that are needed for the typical time; None when hosts may be touched at any time."""
+    """Windows that are needed for the typical time; None at any time, or when they reach beyond the calendar."""
     last_window: date | None
     """Day on which the last of these windows begins, when the rollout starts with the next one."""
     waves_beyond_window: int
@@ -125,8 +125,8 @@ def estimate(
     timeout = rollout.drain_timeout / _MINUTE
     typical = [(run, _wave(run.hosts, durations, role, durations.drain)) for run in runs]
     worst = [(run, _wave(run.hosts, durations, role, max(timeout, durations.drain))) for run in runs]
-    # the canary is watched before the second wave; with a single wave nothing waits for it
-    watched = soak if sum(run.waves for run in runs) > 1 else 0.0
+    # the canary is watched before the second wave; without a canary, or a second wave, nothing waits
+    watched = soak if rollout.canary and sum(run.waves for run in runs) > 1 else 0.0
     needed, last = _windows(typical, watched, rollout.window, on)
     length = window_minutes(rollout.window) if rollout.window else None
     return TimeEstimate(
@@ -156,35 +156,52 @@ def _windows(
     waves: Sequence[tuple[WaveRun, float]], soak: float, window: Window | None, on: date
 ) -> tuple[int | None, date | None]:
     """(windows needed, day on which the last begins). A wave that is longer than a window takes one of its own."""
-    if window is None or not waves:
-        return (0, None) if window else (None, None)
+    if window is None:
+        return None, None
+    if not waves or not window.days:
+        return 0, None
     length = float(window_minutes(window))
-    windows, left = 0, 0.0
-    for position, (run, minutes) in enumerate(waves):
-        per_window = max(1, int(length / minutes)) if minutes else run.waves
-        now = min(run.waves, int(left / minutes)) if minutes else 0
-        left -= now * minutes
-        if later := run.waves - now:
-            more = -(-later // per_window)
-            windows += more
-            left = length - (later - (more - 1) * per_window) * minutes
-        left = max(0.0, left - (soak if position == 0 else 0.0))
-    return windows, _nth_window(window, windows, on)
-
-
-def _nth_window(window: Window, count: int, on: date) -> date | None:
-    days = {WEEKDAYS.index(day) for day in window.days}
-    if not days:
-        return None
+    (canary, minutes), *others = waves
+    later = [(canary.waves - 1, minutes), *((run.waves, each) for run, each in others)]
+    windows = 1
     try:
-        full_weeks, rest = divmod(count - 1, len(days))
-        day = on
-        while day.weekday() not in days:
+        first = _after(window, on - timedelta(days=1), 1)
+        day, left = _resume(window, first, minutes + soak) if any(count for count, _ in later) else (first, 0.0)
+        used = day == first
+        for count, each in later:
+            now = min(count, int(left / each)) if each else count
+            windows, used = (windows + 1, True) if now and not used else (windows, used)
+            left -= now * each
+            if rest := count - now:
+                at_once = max(1, int(length / each))
+                more = -(-rest // at_once)
+                windows, used, day = windows + more, True, _after(window, day, more)
+                left = max(0.0, length - (rest - (more - 1) * at_once) * each)
+    except OverflowError:  # beyond the calendar's end
+        return None, None
+    return windows, day
+
+
+def _resume(window: Window, first: date, elapsed: float) -> tuple[date, float]:
+    """Where a rollout stands some minutes after a window's start: a day, and what is left of its window.
+
+    With nothing left the next window is the first one after that day.
+    """
+    days, minutes = divmod(elapsed, 24 * 60)
+    day = first + timedelta(days=days)
+    open_then = WEEKDAYS[day.weekday()] in window.days
+    return day, max(0.0, window_minutes(window) - minutes) if open_then else 0.0
+
+
+def _after(window: Window, day: date, count: int) -> date:
+    """The day on which the count-th window after a day begins.
+
+    Raises:
+        OverflowError: it lies beyond the calendar's end.
+    """
+    weeks, rest = divmod(count - 1, len(set(window.days)))
+    for _ in range(rest + 1):
+        day += timedelta(days=1)
+        while WEEKDAYS[day.weekday()] not in window.days:
             day += timedelta(days=1)
-        for _ in range(rest):
-            day += timedelta(days=1)
-            while day.weekday() not in days:
-                day += timedelta(days=1)
-        return day + timedelta(weeks=full_weeks)
-    except OverflowError:
-        return None
+    return day + timedelta(weeks=weeks)

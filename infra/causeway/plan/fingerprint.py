@@ -120,4 +120,4 @@ def desired_state(state: str, intent_text: str, code: str | None) -> str:
     """
     if state == "out_of_service":
         return state
-    return f"ok {intent_text} {code[:CODE_LENGTH]}" if code else f"ok {intent_text}"
+    return f"ok {intent_text} {code}" if code else f"ok {intent_text}"

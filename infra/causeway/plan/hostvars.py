@@ -8,6 +8,7 @@ roles' own, so a changed default of Causeway's changes no intent.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +22,11 @@ from causeway.fleet.load import LoadedFleet
 from causeway.fleet.sites import Site, Ssh
 
 HOST_NUMBER = "causeway__host_number"
+GROUP_KINDS = ("site", "tenure", "cluster", "accelerator", "vendor", "pool")
+"""The first words of the groups' names."""
 PER_PORT = "per_port"
 _VERSIONS = ("driver", "firmware", "toolkit", "container_toolkit")
+_HYPHENS = re.compile("-+")
 _SHARED_ROLES = ("baseline_os", "container_runtime")
 
 
@@ -43,12 +47,25 @@ class PoolVariables:
     @property
     def numbered(self) -> bool:
         """True when a variable needs each host's number."""
-        return any(_is_per_port(value) and "{host}" in value[PER_PORT] for value in self.variables.values())
+        return bool(numbered_variables(self.variables))
+
+
+def numbered_variables(variables: Mapping[str, Any]) -> tuple[str, ...]:
+    """Variables whose values follow a host's number in its pool."""
+    return tuple(name for name, value in variables.items() if _is_per_port(value) and "{host}" in value[PER_PORT])
 
 
 def group_name(kind: str, *names: str) -> str:
-    """Name of an Ansible group: `site_cn_north`, `pool_cn_north__ascend`."""
-    return f"{kind}_{'__'.join(names)}".replace("-", "_")
+    """Name of an Ansible group: `site_cn_north`, `pool_cn_north__ascend`.
+
+    Two hyphens in a row become `_D2_`, since two underscores stand between names: `pool_a_D2_b__c`.
+    """
+    return f"{kind}_{'__'.join(_HYPHENS.sub(_underscored, name) for name in names)}"
+
+
+def _underscored(hyphens: re.Match[str]) -> str:
+    count = len(hyphens.group())
+    return "_" if count == 1 else f"_D{count}_"
 
 
 def driver_role(pool: Pool, catalog: Catalog) -> str | None:
@@ -159,7 +176,9 @@ def difference(pool: PoolVariables, number: int, host: Host | None) -> dict[str,
         number: the host's number in its pool, from 1.
         host: the host's own record; None when it has none.
     """
-    found: dict[str, Any] = {HOST_NUMBER: number} if pool.numbered else {}
+    found: dict[str, Any] = {}
+    if pool.numbered or (host is not None and numbered_variables(host.variables)):
+        found[HOST_NUMBER] = number
     if host is not None:
         if host.expected_accelerators is not None and pool.role is not None:
             found[f"{pool.role}__expected_accelerators"] = host.expected_accelerators
@@ -180,11 +199,14 @@ def effective(variables: Mapping[str, Any], host: Mapping[str, Any]) -> dict[str
 
 
 def _is_per_port(value: Any) -> bool:
-    return isinstance(value, Mapping) and value.keys() == {PER_PORT, "ports"}
+    """Whether a value is a template of addresses, one for each port."""
+    if not isinstance(value, Mapping) or value.keys() != {PER_PORT, "ports"}:
+        return False
+    return isinstance(value[PER_PORT], str) and type(value["ports"]) is int
 
 
 def _expand(value: Mapping[str, Any], number: int | None) -> list[str]:
-    template = str(value[PER_PORT]).replace("{host}", str(number))
+    template = value[PER_PORT] if number is None else value[PER_PORT].replace("{host}", str(number))
     return [template.replace("{port}", str(port)) for port in range(1, int(value["ports"]) + 1)]
 
 

@@ -156,7 +156,9 @@ def part_moves(hosts: Mapping[int, int], wave: int, demands: Sequence[Demand]) -
 
 def _most_hit(taken: Mapping[int, int], part: WorkloadPart, wave: int) -> int:
     size = part.accelerators_per_replica
-    if size == 0 or size > max(taken, default=0):
+    if size == 0:  # any number of replicas can stand on one host
+        return part.replicas if wave else 0
+    if size > max(taken, default=0):
         return min(part.replicas, wave)
     return min(part.replicas, sum(count * (accelerators // size) for accelerators, count in taken.items()))
 

@@ -1,13 +1,18 @@
-"""The Helm releases of a cluster: platform, each part of a workload, gateways, training jobs, a user's own charts."""
+"""The Helm releases of a cluster: platform, each part of a workload, gateways, training jobs, a user's own charts.
+
+A release is known by its namespace and name, as Helm knows it; the namespace of a workload's releases is the workload.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from causeway.capacity.offer import Capacity, WorkloadPart
 from causeway.catalog import Catalog
+from causeway.errors import Permanent
 from causeway.fleet.clusters import Cluster
 from causeway.fleet.load import LoadedFleet
 from causeway.fleet.sites import Site
@@ -16,6 +21,11 @@ from causeway.plan import values
 from causeway.plan.model import ReleasePlan
 
 PLATFORM = "accelerator-platform"
+GATEWAY = "gateway"
+LONGEST = 53
+"""Most characters of a release's name: Helm leaves ten of a label's 63 for what charts append
+(https://helm.sh/docs/chart_template_guide/getting_started/)."""
+_HASH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +49,62 @@ class Scope:
 
 
 def releases(scope: Scope) -> tuple[ReleasePlan, ...]:
-    """The releases of a cluster: platform, then workloads in declared order, then the user's own."""
-    return (*_platform(scope), *_workloads(scope), *_own(scope))
+    """The releases of a cluster: platform, then workloads in declared order, then the user's own.
+
+    Raises:
+        Permanent: a release of the user's own has a name that Helm refuses, or that another release has.
+    """
+    made = (*_platform(scope), *_workloads(scope))
+    taken = {(release.namespace, release.name): release for release in made}
+    own = tuple(_own(scope))
+    for release in own:
+        where = scope.loaded.marks.at(release.path)
+        subject = f"clusters.{scope.name}.releases.{release.name}"
+        if len(release.name) > LONGEST:
+            reason = f"this name has {len(release.name)} characters, and Helm takes {LONGEST}"
+            raise Permanent("release-name", reason, subject=subject, where=where, hint="choose a shorter name")
+        if other := taken.get((release.namespace, release.name)):
+            what = f"the workload {other.workload}" if other.workload else "the accelerator platform"
+            reason = f"{what} has a release of this name in the namespace {release.namespace}"
+            raise Permanent("duplicate-release", reason, subject=subject, where=where, hint="choose another name")
+    return (*made, *own)
+
+
+def part_names(workload: str, kind: str, parts: Sequence[WorkloadPart]) -> dict[int, str]:
+    """Release names of a workload's parts on one cluster, by the parts' positions; no two are equal.
+
+    `WORKLOAD-POOL`, `WORKLOAD-gateway[-POOL]` for a gateway, `WORKLOAD` for a training job; numbered where a pool has
+    several parts. A pool's name can make one of these look like another: then a hash tells them apart. No name
+    depends on other workloads, or on whether the workload has a gateway, since to rename a release is to replace it.
+    """
+    stem = f"{workload}-{GATEWAY}" if kind == GATEWAY else workload
+    plain = {part.index: _joined(stem, part.pool if part.index >= 0 else None) for part in parts}
+    reserved = {PLATFORM, *([] if kind == GATEWAY else [f"{workload}-{GATEWAY}"])}
+    seen: Counter[str] = Counter()
+    found: dict[int, str] = {}
+    for part in parts:
+        name = plain[part.index]
+        seen[name] += 1
+        numbered = name if seen[name] == 1 else f"{name}-{seen[name]}"
+        clashes = numbered in reserved or (seen[name] > 1 and numbered in plain.values())
+        found[part.index] = shortened(numbered, f"{name}/{seen[name]}" if clashes else None)
+    return found
+
+
+def _joined(stem: str, pool: str | None) -> str:
+    return f"{stem}-{pool}" if pool is not None else stem
+
+
+def shortened(name: str, identity: str | None = None) -> str:
+    """A name that Helm takes: the name itself, or its beginning and a hash when it is too long or needs telling apart.
+
+    Args:
+        identity: what the hash is made from; None to hash only a name that is too long.
+    """
+    if len(name) <= LONGEST and identity is None:
+        return name
+    told = hashlib.sha256((identity or name).encode()).hexdigest()[:_HASH]
+    return f"{name[: LONGEST - _HASH - 1].rstrip('-')}-{told}"
 
 
 def _platform(scope: Scope) -> Iterator[ReleasePlan]:
@@ -64,25 +128,14 @@ def _workloads(scope: Scope) -> Iterator[ReleasePlan]:
         by_workload.setdefault(part.workload, []).append(part)
     for name, workload in scope.loaded.fleet.workloads.items():
         parts = by_workload.get(name, [])
-        if workload.kind == "gateway":
-            if parts:
-                yield _gateway(scope, name, workload, parts[0].path)
-            continue
-        names = _part_names(name, parts)
-        yield from (_part(scope, workload, part, names[part.index]) for part in parts)
-        if workload.gateway is not None and workload.gateway.cluster == scope.name:
-            yield _gateway(scope, name, workload, ("workloads", name, "gateway"))
-
-
-def _part_names(workload: str, parts: list[WorkloadPart]) -> dict[int, str]:
-    """Release names by the parts' positions: the workload and its pool, numbered when a pool has it twice."""
-    seen: Counter[str | None] = Counter()
-    found: dict[int, str] = {}
-    for part in parts:
-        seen[part.pool] += 1
-        number = f"-{seen[part.pool]}" if seen[part.pool] > 1 else ""
-        found[part.index] = f"{workload}-{part.pool}{number}" if part.index >= 0 else workload
-    return found
+        names = part_names(name, workload.kind, parts)
+        for part in parts:
+            if workload.kind == GATEWAY:
+                yield _gateway(scope, workload, names[part.index], name, part)
+            else:
+                yield _part(scope, workload, part, names[part.index])
+        if workload.kind != GATEWAY and workload.gateway and workload.gateway.cluster == scope.name:
+            yield _gateway(scope, workload, shortened(f"{name}-{GATEWAY}"), name, None)
 
 
 def _part(scope: Scope, workload: Workload, part: WorkloadPart, name: str) -> ReleasePlan:
@@ -105,19 +158,21 @@ def _part(scope: Scope, workload: Workload, part: WorkloadPart, name: str) -> Re
     )
 
 
-def _gateway(scope: Scope, name: str, workload: Workload, path: tuple[str | int, ...]) -> ReleasePlan:
-    made = values.gateway(name, workload, scope.name, scope.site, _backends(scope, name))
+def _gateway(scope: Scope, workload: Workload, release: str, name: str, part: WorkloadPart | None) -> ReleasePlan:
+    """A gateway: the part of a workload that is one (`part`), or the address of a workload that serves itself."""
+    place = values.GatewayPlace(scope.name, scope.cluster, scope.site, part)
+    made = values.gateway(name, workload, place, _backends(scope, name), scope.catalog)
     return ReleasePlan(
         cluster=scope.name,
-        name=f"{name}-gateway",
+        name=release,
         kind="gateway",
         chart="gateway",
         namespace=name,
-        values=values.over(made, workload.values) if workload.kind == "gateway" else made,
+        values=values.over(made, workload.values) if part else made,
         workload=name,
-        pool=workload.gateway.pool if workload.gateway else None,
+        pool=place.pool(workload),
         secrets=(workload.upstream.key,) if workload.upstream else (),
-        path=path,
+        path=part.path if part else ("workloads", name, "gateway"),
         applied_by=scope.cluster.delivery,
     )
 
@@ -129,7 +184,7 @@ def _backends(scope: Scope, workload: str) -> tuple[values.Backend, ...]:
         if part.workload == workload and part.index >= 0:
             by_cluster.setdefault(part.cluster, []).append(part)
     return tuple(
-        values.Backend(cluster, _part_names(workload, parts)[part.index], part.pool, part.weight)
+        values.Backend(cluster, part_names(workload, "inference", parts)[part.index], part.pool, part.weight)
         for cluster, parts in by_cluster.items()
         for part in parts
     )

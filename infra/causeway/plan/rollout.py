@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
-from causeway.capacity.offer import Capacity
+from causeway.capacity.offer import Capacity, WorkloadPart
 from causeway.fleet.clusters import Pool
+from causeway.fleet.governance import PolicyException
 from causeway.fleet.hosts import PoolHosts
 from causeway.fleet.load import LoadedFleet
 from causeway.plan.durations import Durations, estimate
 from causeway.plan.model import RolloutPlan
 from causeway.plan.moves import Demand, PartMove, WaveCapacity, part_moves, staying
 from causeway.plan.waves import Waves, spread, waves
-from causeway.policy.findings import Finding
+from causeway.policy.findings import Finding, Path, Severity
 from causeway.policy.rulebook import rulebook
+from causeway.policy.settings import counts
 
 RULE = "rollout-bearable"
 
@@ -62,15 +63,13 @@ def _order(hosts: PoolHosts, in_service: range | list[int], declared: Pool) -> r
 def _capacity(
     loaded: LoadedFleet, capacity: Capacity, hosts: PoolHosts, declared: Pool, made: Waves
 ) -> tuple[WaveCapacity, ...]:
-    if declared.accelerator is None:
-        return ()
-    sizes = _sizes(hosts, declared.accelerators_per_host)
+    sizes = _sizes(hosts, declared.accelerators_per_host if declared.accelerator else 0)
     installed = capacity.pools[hosts.cluster, hosts.pool].installed
     demands = [
         Demand(
             part,
             loaded.fleet.workloads[part.workload].on_drain,
-            sum(other.workload == part.workload for other in capacity.parts) > 1,
+            any(other.workload == part.workload and _place(other) != _place(part) for other in capacity.parts),
         )
         for part in capacity.parts_on(hosts.cluster, hosts.pool)
     ]
@@ -80,6 +79,10 @@ def _capacity(
         moves = part_moves(sizes, run.hosts, demands)
         found.append(WaveCapacity(run.first, run.last, run.hosts, installed - left, left, moves))
     return tuple(found)
+
+
+def _place(part: WorkloadPart) -> tuple[str, str | None]:
+    return part.cluster, part.pool
 
 
 def _sizes(hosts: PoolHosts, per_host: int) -> dict[int, int]:
@@ -93,40 +96,64 @@ def _sizes(hosts: PoolHosts, per_host: int) -> dict[int, int]:
 
 
 def findings(loaded: LoadedFleet, cluster: str, pool: str, plan: RolloutPlan, on: date) -> Iterator[Finding]:
-    """A finding for each part that a wave leaves without room or that refuses; once, for the first such wave."""
+    """What only waves can tell: a part that finds no room in one (once, for the first such), and that none can begin.
+
+    The rule itself judges a pool and a workload as a whole; `merged` puts both together.
+    """
+    allowed = plan.settings.max_unavailable.of(plan.in_service + plan.out_already)
+    if plan.in_service and allowed and not plan.room:
+        yield _blocked(loaded, cluster, pool, plan, allowed, on)
     told: set[tuple[str, int]] = set()
     for stretch in plan.capacity:
         for move in stretch.moves:
             key = (move.workload, move.index)
-            if move.effect in ("stops", "pauses", "less_traffic") and key not in told:
+            if move.effect in _THEN and key not in told:
                 told.add(key)
-                yield _finding(loaded, cluster, pool, stretch, move, on)
+                yield _without_room(loaded, cluster, pool, stretch, move, on)
 
 
-def _finding(loaded: LoadedFleet, cluster: str, pool: str, stretch: WaveCapacity, move: PartMove, on: date) -> Finding:
-    rule = rulebook().rules[RULE]
-    version = rule.on(on) or rule.versions[0]
-    place = "train" if move.index < 0 else "serve"
-    path = ("workloads", move.workload, place) if move.index < 0 else ("workloads", move.workload, place, move.index)
-    what = "hosts" if move.index < 0 else "replicas"
-    then = {
-        "stops": "they stop until the wave is over",
-        "pauses": "the job goes on from its checkpoint when the wave is over",
-        "less_traffic": "the workload's other parts take the traffic meanwhile",
-    }[move.effect]
-    return Finding(
-        rule=RULE,
-        rule_version=version.since,
-        verdict="fail",
-        severity=rule.on_fail if move.effect == "stops" else "info",
-        subject=f"{move.workload}@{cluster}/{pool}",
-        clusters=(cluster,),
-        path=path,
-        where=loaded.marks.at(path),
+_THEN: Mapping[str, str] = {
+    "stops": "they stop until the wave is over",
+    "pauses": "the job goes on from its checkpoint when the wave is over",
+    "less_traffic": "the workload's other parts take the traffic meanwhile",
+}
+
+
+def _blocked(loaded: LoadedFleet, cluster: str, pool: str, plan: RolloutPlan, allowed: int, on: date) -> Finding:
+    hosts = plan.in_service + plan.out_already
+    return _finding(
+        loaded,
+        on,
+        (cluster, pool),
+        severity=rulebook().rules[RULE].on_fail,
+        subject=f"{cluster}/{pool}",
+        path=("clusters", cluster, "pools", pool, "rollout"),
         reason=(
-            f"in wave {stretch.first_wave} of {cluster}/{pool} ({stretch.hosts} hosts out) {move.without_room} of "
-            f"{move.replicas} {what} of {move.workload} have no room: {move.missing_accelerators} accelerators are "
-            f"missing; {then}"
+            f"{_count(allowed, 'host')} of {hosts} may be out of service at once, and {plan.out_already} are out or "
+            f"joining already: no wave can begin until they are in service"
+        ),
+        fix="Bring those hosts into service, or raise `max_unavailable`.",
+        evidence={"hosts": str(hosts), "max_unavailable": str(allowed), "out_of_service": str(plan.out_already)},
+    )
+
+
+def _without_room(
+    loaded: LoadedFleet, cluster: str, pool: str, stretch: WaveCapacity, move: PartMove, on: date
+) -> Finding:
+    what = "host" if move.index < 0 else "replica"
+    missing = f"missing: {_count(move.missing_accelerators, 'accelerator')}"
+    lacking = missing if move.missing_accelerators else "no host is left for them"
+    return _finding(
+        loaded,
+        on,
+        (cluster, pool),
+        severity="info" if move.effect == "pauses" else rulebook().rules[RULE].on_fail,
+        subject=f"{move.workload}@{cluster}/{pool}",
+        path=("workloads", move.workload, *(("train",) if move.index < 0 else ("serve", move.index))),
+        reason=(
+            f"in wave {stretch.first_wave} of {cluster}/{pool} ({_count(stretch.hosts, 'host')} out) "
+            f"{move.without_room} of {_count(move.replicas, what)} of {move.workload} have no room: {lacking}; "
+            f"{_THEN[move.effect]}"
         ),
         fix="Lower `max_unavailable`, add hosts to the pool, or place fewer replicas on it.",
         evidence={
@@ -135,12 +162,65 @@ def _finding(loaded: LoadedFleet, cluster: str, pool: str, stretch: WaveCapacity
             "accelerators_left": str(stretch.accelerators_left),
             "missing_accelerators": str(move.missing_accelerators),
         },
-        accepted_by=None,
+    )
+
+
+def _finding(
+    loaded: LoadedFleet,
+    on: date,
+    pool: tuple[str, str],
+    *,
+    severity: Severity,
+    subject: str,
+    path: Path,
+    reason: str,
+    fix: str,
+    evidence: Mapping[str, str],
+) -> Finding:
+    rule = rulebook().rules[RULE]
+    version = rule.on(on) or rule.versions[0]
+    return Finding(
+        rule=RULE,
+        rule_version=version.since,
+        verdict="fail",
+        severity=severity,
+        subject=subject,
+        clusters=(pool[0],),
+        path=path,
+        where=loaded.marks.at(path),
+        reason=reason,
+        fix=fix,
+        evidence=evidence,
+        accepted_by=_acceptance(loaded, (subject, "/".join(pool)), on),
         source=version.source,
     )
 
 
-def accepted(finding: Finding, others: tuple[Finding, ...]) -> Finding:
-    """The finding with the exception that accepts the rules' own finding on the same subject, if there is one."""
-    match = next((f for f in others if (f.rule, f.subject) == (finding.rule, finding.subject) and f.accepted_by), None)
-    return replace(finding, accepted_by=match.accepted_by) if match else finding
+def _acceptance(loaded: LoadedFleet, subjects: tuple[str, ...], on: date) -> PolicyException | None:
+    """The exception that accepts a finding: on its subject or on the whole pool, the one that lasts longest."""
+    matching = [
+        exception
+        for exception in loaded.fleet.policy.exceptions
+        if exception.rule == RULE and exception.subject in subjects and counts(exception, on)
+    ]
+    return max(matching, key=lambda exception: exception.expires) if matching else None
+
+
+def merged(findings: Iterable[Finding], waved: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """The rules' findings with those of waves, which replace what the rule said of the same.
+
+    The rule sees a pool with `max_unavailable` hosts out; a wave sees which hosts, with how many accelerators. So
+    where a wave tells something of a pool, the rule's own finding on the pool goes, and on the workload when it passed.
+    """
+    subjects = {told.subject for told in waved}
+    pools = {told.subject.rpartition("@")[2] for told in waved}
+
+    def replaced(finding: Finding) -> bool:
+        passed = finding.verdict == "pass" and finding.subject in subjects
+        return finding.rule == RULE and (passed or finding.subject in pools)
+
+    return (*(finding for finding in findings if not replaced(finding)), *waved)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

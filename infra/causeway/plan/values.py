@@ -44,7 +44,7 @@ def over(made: Mapping[str, Any], own: Mapping[str, Any]) -> Values:
 def platform(cluster: Cluster, site: Site, catalog: Catalog) -> Values:
     """Values of `accelerator-platform`: what each vendor of the cluster's pools needs."""
     vendors: dict[str, Values] = {}
-    for name, pool in cluster.pools.items():
+    for name, pool in sorted(cluster.pools.items()):
         entry = catalog.accelerators.get(pool.accelerator) if pool.accelerator else None
         if entry is None or pool.accelerator is None:
             continue
@@ -141,24 +141,48 @@ def training(
     )
 
 
-def gateway(name: str, workload: Workload, cluster: str, site: Site, backends: Sequence[Backend]) -> Values:
+@dataclass(frozen=True, slots=True)
+class GatewayPlace:
+    """Where a gateway runs.
+
+    Args:
+        part: the part of a gateway workload; None for the address of a workload that serves itself.
+    """
+
+    name: str
+    cluster: Cluster
+    site: Site
+    part: WorkloadPart | None
+
+    def pool(self, workload: Workload) -> str | None:
+        """The gateway's pool: what its part says, else what the workload's address says for this cluster."""
+        if self.part is not None and self.part.pool is not None:
+            return self.part.pool
+        address = workload.gateway
+        return address.pool if address is not None and address.cluster == self.name else None
+
+
+def gateway(
+    workload_name: str, workload: Workload, place: GatewayPlace, backends: Sequence[Backend], catalog: Catalog
+) -> Values:
     """Values of `gateway`: one address for a workload, and where its traffic goes."""
     upstream = workload.upstream
-    here = next((serve for serve in workload.serve if serve.cluster == cluster), None)
+    pool = place.pool(workload)
     return _known(
-        imageRegistry=site.mirrors.images,
-        workload=name,
+        imageRegistry=place.site.mirrors.images,
+        workload=workload_name,
         audience=workload.audience,
         host=workload.gateway.host if workload.gateway else None,
-        nodeSelector={POOL_LABEL: workload.gateway.pool} if workload.gateway and workload.gateway.pool else None,
-        replicas=here.replicas if workload.kind == "gateway" and here else None,
+        nodeSelector={POOL_LABEL: pool} if pool else None,
+        tolerations=_tolerations(place.cluster.pools[pool] if pool else None, catalog),
+        replicas=place.part.replicas if place.part else None,
         upstream=upstream
         and {
             "api": upstream.api,
             "baseUrl": upstream.base_url,
             "existingSecret": {"name": upstream.key, "key": "value"},
         },
-        backends=None if upstream else [_backend(backend, cluster) for backend in backends],
+        backends=None if upstream else [_backend(backend, place.name) for backend in backends],
     )
 
 

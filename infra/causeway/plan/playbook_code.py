@@ -1,0 +1,50 @@
+"""The fingerprint `code`: one digest over exactly what the plays of a pool reach, from `site.yml` on.
+
+When only `code` changed, no rollout begins: check mode tells which hosts would change. So nothing enters it that
+does not run on these hosts: no document, no test, no comment in YAML, no role of another vendor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from causeway.plan.fingerprint import CODE_LENGTH, digest
+from causeway.plan.hostvars import PoolVariables
+from causeway.plan.playbook_files import PlaybookFiles
+from causeway.plan.playbook_reach import Reach
+
+ENTRY = "site.yml"
+"""The playbook that composes the plays of a pool."""
+
+CodeOf = Callable[[PoolVariables], str | None]
+"""The fingerprint of the code that a pool's play reaches; None when it is not known."""
+
+
+def code_of(playbooks: Path) -> CodeOf:
+    """The fingerprints of a folder of playbooks. Files are read once for all pools.
+
+    Args:
+        playbooks: the folder that holds `site.yml` and `roles/`; without a `site.yml` no pool has a fingerprint, and
+            a pool whose driver role is not among the roles has none either.
+
+    Returns:
+        A function that raises `Permanent` for a file that is named and missing, or that cannot be read.
+    """
+    files = PlaybookFiles(playbooks)
+    entry = files.root / ENTRY
+
+    def of(pool: PoolVariables) -> str | None:
+        if not entry.is_file():
+            return None
+        reach = reached(files, pool)
+        return None if reach.lacking else digest(reach.parts)[:CODE_LENGTH]
+
+    return of
+
+
+def reached(files: PlaybookFiles, pool: PoolVariables) -> Reach:
+    """What the plays of a pool reach."""
+    reach = Reach(files, pool.context, pool.groups)
+    reach.playbook(files.root / ENTRY)
+    return reach

@@ -1,0 +1,123 @@
+"""Reads the files of a folder of playbooks, each once: YAML by its meaning and with its lines, the rest by bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from causeway.errors import Location, Permanent
+from causeway.plan.fingerprint import canonical
+
+
+class Mapped(dict[Any, Any]):
+    """A mapping of a YAML file that knows its line, from 1."""
+
+    line: int = 0
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML as Ansible writes it: its own tags (`!vault`, `!unsafe`) are kept as part of the value."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> Iterator[Mapped]:
+    found = Mapped()
+    found.line = node.start_mark.line + 1
+    yield found
+    found.update(loader.construct_mapping(node))
+
+
+def _tagged(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        return {"!": tag, "value": loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {"!": tag, "value": loader.construct_sequence(node, deep=True)}
+    if isinstance(node, yaml.MappingNode):
+        return {"!": tag, "value": loader.construct_mapping(node, deep=True)}
+    return {"!": tag}
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+_Loader.add_multi_constructor("!", _tagged)
+
+
+class PlaybookFiles:
+    """The files below one folder.
+
+    Args:
+        root: the folder that holds `site.yml`, `roles/` and `plugins/`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self._parsed: dict[Path, Any] = {}
+        self._digests: dict[Path, str] = {}
+
+    def name(self, path: Path) -> str:
+        """A file's name below the folder, with slashes."""
+        return path.relative_to(self.root).as_posix()
+
+    def at(self, path: Path, line: int = 0) -> Location:
+        """A place as errors show it."""
+        return Location(f"{self.root.name}/{self.name(path)}", line)
+
+    def parse(self, path: Path) -> Any:
+        """What a YAML file means; None when it is empty.
+
+        Raises:
+            Permanent: it cannot be read, or is not YAML.
+        """
+        if path not in self._parsed:
+            try:
+                self._parsed[path] = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
+            except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
+                mark = getattr(error, "problem_mark", None)
+                where = self.at(path, mark.line + 1 if mark else 0)
+                reason = f"cannot be read as YAML: {getattr(error, 'problem', None) or error}"
+                raise Permanent("playbook-unreadable", reason, where=where, hint="mend the file") from error
+        return self._parsed[path]
+
+    def mappings(self, path: Path) -> list[Mapped]:
+        """The entries of a list of plays or tasks.
+
+        Raises:
+            Permanent: the file is not such a list.
+        """
+        found = self.parse(path)
+        if found is None:
+            return []
+        if not isinstance(found, list) or not all(isinstance(item, Mapped) for item in found):
+            reason = "a list of mappings is expected here: plays or tasks"
+            raise Permanent("playbook-shape", reason, where=self.at(path), hint="begin each entry with `- name:`")
+        return found
+
+    def mapping(self, path: Path) -> Mapping[str, Any]:
+        """The content of a file of variables or settings; empty when the file is."""
+        found = self.parse(path)
+        return found if isinstance(found, Mapped) else {}
+
+    def digest(self, path: Path) -> str:
+        """SHA-256 of a file's bytes."""
+        if path not in self._digests:
+            self._digests[path] = hashlib.sha256(path.read_bytes()).hexdigest()
+        return self._digests[path]
+
+
+def meaning(value: Any) -> str:
+    """SHA-256 of what a piece of YAML means, whatever its comments, formatting and order of keys."""
+    return hashlib.sha256(canonical(_comparable(value)).encode()).hexdigest()
+
+
+def _comparable(value: Any) -> Any:
+    """The value with keys as texts: YAML reads an unquoted `on:` as true, which sorts with no text."""
+    if isinstance(value, Mapping):
+        return {
+            key if isinstance(key, str) else f"{type(key).__name__} {key}": _comparable(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple | set):
+        return [_comparable(item) for item in (sorted(value, key=str) if isinstance(value, set) else value)]
+    return value.hex() if isinstance(value, bytes) else value
