@@ -16,8 +16,11 @@ from causeway.errors import CausewayError, Permanent
 COMMANDS: dict[str, str] = {
     "check": "check",
     "cost": "cost",
+    "diff": "diff",
     "doctor": "doctor",
     "env": "env",
+    "rules": "rules",
+    "plan": "plan",
     "schema": "schema",
 }
 GROUPS: dict[str, str] = {"catalog": "catalog", "sandbox": "sandbox"}

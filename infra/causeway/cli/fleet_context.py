@@ -17,6 +17,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from causeway import assets
+
 if TYPE_CHECKING:
     from causeway.capacity.money import CostReport
     from causeway.capacity.offer import Capacity
@@ -34,13 +36,17 @@ class FleetContext:
         folder: folder of the declaration.
         on: the day on which rules are read.
         dated: whether the user named the day.
+        shown: the folder as errors and places name it; None for the folder itself.
         seconds: how long each step took, in the order in which they ran.
+        durations_file: minutes per host for the plan's estimates; None for the built-in assumptions.
     """
 
     folder: Path
     on: date
     dated: bool = False
+    shown: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    durations_file: Path | None = None
 
     @classmethod
     def of(cls, folder: Path, as_of: date | None) -> FleetContext:
@@ -67,7 +73,7 @@ class FleetContext:
         from causeway.fleet.load import load_fleet  # noqa: PLC0415 - see the module
 
         with self.timed("load"):
-            return load_fleet(self.folder)
+            return load_fleet(self.folder, self.shown)
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -111,7 +117,19 @@ class FleetContext:
     def plan(self) -> FleetPlan:
         """What each cluster needs."""
         from causeway.plan.build import Sources, build  # noqa: PLC0415 - see the module
+        from causeway.plan.durations import default_durations, read_durations  # noqa: PLC0415 - see the module
+        from causeway.plan.playbook_code import code_of  # noqa: PLC0415 - see the module
 
-        sources = Sources(self.loaded, self.catalog, self.capacity, self.cost, self.findings, self.on)
+        durations = read_durations(self.durations_file) if self.durations_file else default_durations()
+        sources = Sources(
+            self.loaded,
+            self.catalog,
+            self.capacity,
+            self.cost,
+            self.findings,
+            self.on,
+            durations,
+            code_of=code_of(assets.playbooks()),
+        )
         with self.timed("plan"):
             return build(sources)
