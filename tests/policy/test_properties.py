@@ -121,7 +121,7 @@ def _read_by(rule: str, path: tuple[str | int, ...], document: Document) -> bool
         "us-hq-guidance": {"lessor", "cloud-provider", *abroad},
         "us-h20-letter": set(),
         "my-site-record": {"lessor", "colo-operator", "tenant", "my-johor", "johor-h200"},
-        "us-leased-remote-access": {"tenant", "johor-h200", "sg-cloud-h200"},
+        "us-leased-remote-access": {"tenant", "johor-h200", "sg-cloud-h200", *abroad},
         "third-party-vetting": {"lessor", "colo-operator", "cloud-provider", "tenant", "cn-north", *abroad},
         # the base's leases began after the budgets' year
         "budgets": {*document["budgets"], *document["clusters"], "rates"},

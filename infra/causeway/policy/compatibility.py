@@ -85,12 +85,8 @@ def _pool(facts: Facts, cluster_name: str, name: str, cluster: Cluster, pool: Po
     if resolution is None:
         return _not_in_the_catalog(subject, path, pool, (cluster_name,))
     rows = [row for row in resolution.rows if row.kind == "compatibility"]
-    if query.driver is None and pool.nodes is None and not _worst(rows, "forbidden"):
-        reason = f"which driver the hosts run is not declared, so that nothing can be said of {pool.accelerator}"
-        fix = "Write `drivers.driver`, also where the site's operator installs it (`managed_by: operator`)."
-        return Draft("unknown", subject, path, reason, fix, (cluster_name,), _shown(facts, query, rows))
-    fix = _fix(facts, resolution.proposal, _drivers_path(cluster_name, name, pool), None)
-    return _judged(facts, subject, path, (cluster_name,), query, rows, fix)
+    fix = _fix(facts, resolution.proposal, path, None)
+    return _judged(facts, subject, path, (cluster_name,), query, rows, fix, hosts=pool.nodes is None)
 
 
 def _engine_on_pool(facts: Facts, part: WorkloadPart, cluster: Cluster, pool: Pool, engine: Engine) -> Draft:
@@ -104,7 +100,8 @@ def _engine_on_pool(facts: Facts, part: WorkloadPart, cluster: Cluster, pool: Po
     if engine.image and engine.version is None:
         rows = [_of_another_image(row) for row in rows]
     drivers = _drivers_path(part.cluster, str(part.pool), pool)
-    return _judged(facts, subject, path, (part.cluster,), query, rows, _fix(facts, resolution.proposal, drivers, path))
+    fix = _fix(facts, resolution.proposal, drivers, path)
+    return _judged(facts, subject, path, (part.cluster,), query, rows, fix, hosts=pool.nodes is None)
 
 
 def _of_another_image(row: Decision) -> Decision:
@@ -116,8 +113,17 @@ def _of_another_image(row: Decision) -> Decision:
 
 
 def _judged(
-    facts: Facts, subject: str, path: Path, clusters: tuple[str, ...], query: Query, rows: list[Decision], fix: str
+    facts: Facts,
+    subject: str,
+    path: Path,
+    clusters: tuple[str, ...],
+    query: Query,
+    rows: list[Decision],
+    fix: str,
+    *,
+    hosts: bool,
 ) -> Draft:
+    """The draft of several rows. `hosts`: the pool has hosts of its own, whose driver has to be known."""
     shown = _shown(facts, query, rows)
     for verdict in ("forbidden", "unknown"):
         deciding = _worst(rows, verdict)
@@ -125,6 +131,10 @@ def _judged(
             reason = "; ".join(dict.fromkeys(row.reason for row in deciding))
             fix = fix or rulebook().rules["driver-compatibility"].fix
             return Draft(_VERDICTS[verdict], subject, path, reason, fix, clusters, shown)
+    if hosts and query.driver is None:
+        reason = f"which driver the hosts run is not declared, so that nothing can be said of {query.accelerator}"
+        fix = "Write `drivers.driver`, also where the site's operator installs it (`managed_by: operator`)."
+        return Draft("unknown", subject, path, reason, fix, clusters, shown)
     if not rows:
         reason = "nothing is declared that a table of the catalog speaks of"
         return Draft("not_applicable", subject, path, reason, "", clusters, shown)

@@ -14,8 +14,6 @@ from causeway.policy.rulebook import Version, rulebook
 from causeway.policy.us_controls import CHINA, US, about, out_of_scope
 from causeway.policy.vetting import vetting_gap
 
-MALAYSIA = "MY"
-
 
 def classification(facts: Facts, _version: Version) -> Iterator[Draft]:
     """export-classification: figures that decide nothing are told before any rule needs them."""
@@ -56,11 +54,11 @@ def prc_chips_abroad(facts: Facts, _version: Version) -> Iterator[Draft]:
             yield about(asset, "pass", f"{asset.accelerator} is below the thresholds of 3A090")
 
 
-def _tenant_gaps(asset: Asset, facts: Facts) -> list[tuple[bool, str]]:
+def tenant_gaps(asset: Asset, facts: Facts) -> list[tuple[bool, str]]:
     """What a lease's record lacks: (True when it is wrong, False when it is missing; in words)."""
     lease = asset.lease
     if lease is None:
-        return [(False, "no lease is named")]
+        return [(False, "no lease is on record")]
     gaps: list[tuple[bool, str]] = []
     tenant = facts.party(lease.tenant)
     if tenant is None:
@@ -77,14 +75,16 @@ def _tenant_gaps(asset: Asset, facts: Facts) -> list[tuple[bool, str]]:
     return gaps
 
 
-def _by_gaps(asset: Asset, rule: str, gaps: list[tuple[bool, str]], complete: str, **evidence: str) -> Draft:
+def by_gaps(asset: Asset, rule: str, gaps: list[tuple[bool, str]], complete: str, **evidence: str) -> Draft:
+    """A draft of what a record lacks, as `tenant_gaps` tells it: fail when anything is wrong, unknown when missing."""
     if not gaps:
         return about(asset, "pass", complete, **evidence)
     verdict: Verdict = "fail" if any(wrong for wrong, _ in gaps) else "unknown"
     return about(asset, verdict, "; ".join(text for _, text in gaps), rulebook().rules[rule].fix, **evidence)
 
 
-def _statement(asset: Asset) -> str:
+def statement_shown(asset: Asset) -> str:
+    """The end-use statement for a finding."""
     statement = asset.lease.end_use_statement if asset.lease else None
     return f"{statement.evidence}, signed {statement.signed_on}" if statement else "none"
 
@@ -105,85 +105,14 @@ def leased_remote_access(facts: Facts, _version: Version) -> Iterator[Draft]:
                 asset, "not_applicable", "the lease hands the accelerators over: us-hq-guidance tests the tenant too"
             )
         else:
-            gaps = _tenant_gaps(asset, facts)
-            shown = {"access": asset.lease.access if asset.lease else "unknown", "end_use_statement": _statement(asset)}
-            yield _by_gaps(asset, "us-leased-remote-access", gaps, "tenant and end use are on record", **shown)
-
-
-def malaysia_record(facts: Facts, _version: Version) -> Iterator[Draft]:
-    """my-site-record: owner, operator, their parents and the tenant of advanced US-origin accelerators in Malaysia."""
-    for asset in facts.assets:
-        if asset.country != MALAYSIA:
-            continue
-        decided = out_of_scope(asset)
-        if decided:
-            yield decided
-        elif asset.classification.controlled is False:
-            yield about(asset, "not_applicable", "below the thresholds of 3A090")
-        else:
-            gaps = [*_party_gaps(asset, facts), *_malaysian_tenant_gaps(asset, facts)]
-            complete = (
-                "owner, operator, their parents, tenant and end use are on record, and none of the first is of D:5"
-            )
-            yield _by_gaps(asset, "my-site-record", gaps, complete, **_parties_shown(asset, facts))
-
-
-def _party_gaps(asset: Asset, facts: Facts) -> list[tuple[bool, str]]:
-    answers = rulebook().rules["my-site-record"].answered_by
-    licence = any(a.rule in answers and a.id.strip() and facts.on <= a.valid_until for _, a in asset.authorisations)
-    gaps: list[tuple[bool, str]] = []
-    for role, name in (("owner", asset.site and asset.site.owner), ("operator", asset.site and asset.site.operator)):
-        party = facts.party(name or None)
-        if party is None:
-            gaps.append((False, f"the {role} is not recorded"))
-            continue
-        if party.ultimate_parent is None:
-            gaps.append((False, f"the ultimate parent of {role} {name} is not recorded"))
-        embargoed = any_holds(EMBARGOED, headquarters(party), facts.on)
-        if embargoed and not licence:
-            gaps.append(
-                (True, f"{role} {name} or its ultimate parent is headquartered in D:5 or Macau, without a licence")
-            )
-        elif embargoed is None and party.ultimate_parent is not None:
-            gaps.append((False, f"the country group of {role} {name} or its ultimate parent was not verified"))
-    return gaps
-
-
-def _malaysian_tenant_gaps(asset: Asset, facts: Facts) -> list[tuple[bool, str]]:
-    gaps = _tenant_gaps(asset, facts)
-    lease, site = asset.lease, asset.site
-    if lease and lease.access != "remote":
-        gaps.append((True, "the tenant's access is not remote"))
-    if lease and site and lease.tenant in (site.owner, site.operator):
-        gaps.append((True, f"tenant {lease.tenant} is not recorded apart from owner and operator"))
-    return gaps
-
-
-def _parties_shown(asset: Asset, facts: Facts) -> dict[str, str]:
-    site, lease = asset.site, asset.lease
-    named = {
-        "owner": site.owner if site else None,
-        "operator": site.operator if site else None,
-        "tenant": lease.tenant if lease else None,
-    }
-    shown = {"access": lease.access if lease else "unknown", "end_use_statement": _statement(asset)}
-    for role, name in named.items():
-        own, parent = headquarters(facts.party(name))
-        shown[role] = (
-            f"{name or 'not recorded'}, headquarters {own or 'unknown'}, ultimate parent {parent or 'unknown'}"
-        )
-    return shown
-
-
-def malaysia_moves(facts: Facts, _version: Version) -> Iterator[Draft]:
-    """my-sta-directive-1-2025: a declaration holds no moves, so each site is reminded of what a move needs."""
-    for name, site in facts.fleet.sites.items():
-        held = any(asset.site_name == name and asset.origin in (US, None) for asset in facts.assets)
-        if site.country == MALAYSIA and held:
-            reason = "no move out of Malaysia is declared; taking an accelerator out, a failed one too, needs a permit"
-            yield Draft(
-                "not_applicable", f"site/{name}", ("sites", name), reason, clusters=facts.clusters_at.get(name, ())
-            )
+            gaps = tenant_gaps(asset, facts)
+            if asset.site is None or facts.party(asset.site.owner) is None:
+                gaps.append((False, "the owner is not recorded"))
+            shown = {
+                "access": asset.lease.access if asset.lease else "unknown",
+                "end_use_statement": statement_shown(asset),
+            }
+            yield by_gaps(asset, "us-leased-remote-access", gaps, "owner, tenant and end use are on record", **shown)
 
 
 def import_guidance(facts: Facts, version: Version) -> Iterator[Draft]:

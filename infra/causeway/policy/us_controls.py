@@ -157,7 +157,8 @@ def other_destinations(facts: Facts, _version: Version) -> Iterator[Draft]:
                 yield Draft("not_applicable", subject, path, reason, "", clusters, shown)
             case True:
                 for asset in assets:
-                    yield _by_bucket(asset, "us-3a090-destinations", facts, f"{country} is in D:1 or D:4", **shown)
+                    why = f"{country} is in D:1 or D:4, or named beside them"
+                    yield _by_bucket(asset, "us-3a090-destinations", facts, why, **shown)
             case None:
                 reason = f"whether {country} is in D:1 or D:4 was not verified"
                 fix = "Record counsel's reading of the country groups as an exception with its end."
@@ -167,12 +168,15 @@ def other_destinations(facts: Facts, _version: Version) -> Iterator[Draft]:
 def holders(asset: Asset, facts: Facts) -> dict[str, tuple[str | None, str | None]]:
     """Countries of headquarters (own, ultimate parent) of who holds the accelerators, by what they are.
 
-    The owner always does; the tenant does where the lease hands the accelerators over.
+    The owner always does; the tenant does where the lease hands the accelerators over, and nobody knows where capacity
+    that is not one's own has no lease on record.
     """
     owner = asset.site.owner if asset.site else None
     found = {f"owner {owner or 'not recorded'}": headquarters(facts.party(owner))}
     if asset.lease and asset.lease.access == "physical":
         found[f"tenant {asset.lease.tenant}"] = headquarters(facts.party(asset.lease.tenant))
+    if asset.lease is None and (asset.lease_name or (asset.site and asset.site.tenure != "owned")):
+        found["tenant not recorded"] = (None, None)
     return found
 
 
