@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
-from causeway.errors import CausewayError, Problems
+from causeway.errors import CausewayError, Permanent, Problems
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -46,3 +47,20 @@ def print_json(schema: str, body: Mapping[str, Any]) -> None:
     """
     json.dump({"schema": schema, **body}, sys.stdout, indent=2, ensure_ascii=False, default=str)
     sys.stdout.write("\n")
+
+
+def deliver(text: str, out: Path | None) -> None:
+    """Print a finished text, or write it to a file in a folder that is made when it is missing.
+
+    Raises:
+        Permanent: when the file cannot be written.
+    """
+    if out is None:
+        sys.stdout.write(text)
+        return
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        hint = "name a file in a folder that you may write"
+        raise Permanent("cannot-write", f"cannot write: {error.strerror}", where=str(out), hint=hint) from error

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from causeway.errors import Permanent
+from causeway.cli.output import deliver
 
 
 def command(
@@ -24,12 +24,4 @@ def command(
     if markdown and as_json:
         raise typer.BadParameter("--markdown and --json exclude each other")
     text = reference(json_schema()) if markdown else schema_text()
-    if out is None:
-        typer.echo(text, nl=False)
-        return
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        hint = "name a file in a folder that you may write"
-        raise Permanent("cannot-write", f"cannot write: {error.strerror}", where=str(out), hint=hint) from error
+    deliver(text, out)
