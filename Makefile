@@ -21,7 +21,7 @@ help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: tools ## from nothing to a running sandbox
-	@echo "== sandbox"; SECONDS=0; $(BIN)/causeway sandbox up && echo "   sandbox: $$SECONDS s"
+	@echo "== sandbox"; $(BIN)/causeway sandbox up
 
 down: ## stop and remove the sandbox
 	@$(BIN)/causeway sandbox down

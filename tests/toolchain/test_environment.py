@@ -83,3 +83,23 @@ def test_causeway_env_names_the_fleets_files_and_makes_pulumis_folders(tmp_path:
     printed = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
     script = f'{printed}\nprintf %s "$KUBECONFIG"'
     assert subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout == str(kubeconfig)
+
+
+def test_causeway_env_lets_plain_ansible_find_the_hosts_while_the_sandbox_is_up(tmp_path: Path) -> None:
+    home = tmp_path / ".causeway" / "sandbox" / "north-1"
+    home.mkdir(parents=True)
+    (tmp_path / "inventory" / "mine").mkdir(parents=True)
+    (tmp_path / "inventory" / "mine" / "fleet.yaml").write_text("name: north-1\n", "utf-8")
+    environ = {name: value for name, value in os.environ.items() if name not in {"CAUSEWAY_HOME", "CAUSEWAY_FLEET"}}
+    command = [sys.executable, "-m", "causeway.cli.app", "env", "--fleet", str(tmp_path / "inventory" / "mine")]
+
+    def inventory() -> str | None:
+        done = subprocess.run([*command, "--json"], env=environ, capture_output=True, check=True)
+        chosen: dict[str, str] = json.loads(done.stdout)["variables"]
+        return None if "ANSIBLE_CONFIG" in chosen else chosen.get("ANSIBLE_INVENTORY")
+
+    assert inventory() is None
+    (home / "ssh_config").touch()
+    if (Path(__file__).parents[2] / "ansible.cfg").is_file():
+        pytest.skip("this checkout's ansible.cfg names the inventory")
+    assert inventory() == str(home / "hosts.ini")

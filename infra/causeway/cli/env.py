@@ -25,7 +25,9 @@ def command(fleet: FleetOption = DEFAULT_FLEET, as_json: JsonOption = False) -> 
     A state backend or passphrase that you set is kept. The folders of Pulumi's files are made when they are missing.
     """
     places = _places(fleet.absolute())
-    chosen = variables(places, os.environ) | _sandbox_access(fleet.absolute())
+    chosen = _sandbox_access(fleet.absolute()) | variables(places, os.environ)
+    if "ANSIBLE_CONFIG" in chosen:  # it names the inventory
+        chosen.pop("ANSIBLE_INVENTORY", None)
     places.pulumi_home.mkdir(parents=True, exist_ok=True)
     places.state.mkdir(parents=True, exist_ok=True)
     if as_json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -55,6 +56,7 @@ def up(
     parts = lifecycle.Parts(
         hosts=parts.hosts and "hosts" not in left_out, clusters=parts.clusters and "clusters" not in left_out
     )
+    started = time.monotonic()
     with _steps() as steps:
         outcome = lifecycle.up(spec, place, means, parts, steps)
     if as_json:
@@ -71,17 +73,36 @@ def up(
             },
         )
         return
+    _print_outcome(spec, place, outcome, fleet, left_out, time.monotonic() - started)
+
+
+def _print_outcome(
+    spec: SandboxSpec,
+    place: Layout,
+    outcome: lifecycle.Outcome,
+    fleet: Path,
+    left_out: dict[str, str],
+    seconds: float,
+) -> None:
+    """What was done, and what to do next: commands that can be copied, the first of which makes the others work."""
     out = console()
     for move in outcome.moves:
         if move.why:
             out.print(f"  {escape(move.name)}: {move.action}, since {escape(move.why)}", soft_wrap=True)
-    if outcome.moves:
-        out.print(f"hosts:    ssh -F {shlex.quote(str(place.ssh_config))} HOST", soft_wrap=True)
-        out.print(f"ansible:  ansible -i {shlex.quote(str(place.ansible_inventory))} all -m ping", soft_wrap=True)
+    parts = [f"{len(spec.hosts)} hosts"] * bool(outcome.moves) + [f"{len(outcome.clusters)} clusters"] * bool(
+        outcome.clusters
+    )
+    out.print(f"[bold]{spec.fleet}[/] is up: {', '.join(parts)}, after {seconds:.0f} s. To use it:", soft_wrap=True)
+    program = shlex.quote(str(Path(sys.prefix) / "bin" / "causeway"))
+    chosen = "" if fleet == DEFAULT_FLEET else f" --fleet {shlex.quote(str(fleet.absolute()))}"
+    commands = [f'eval "$({program} env{chosen})"']
     if outcome.clusters:
-        out.print(
-            f"clusters: kubectl --kubeconfig {shlex.quote(str(place.home / 'kubeconfig'))} get nodes", soft_wrap=True
-        )
+        commands.append(f"kubectl --context {outcome.clusters[0].name} get nodes")
+    if outcome.moves:
+        commands.append("ansible all -m ping")
+        commands.append(f"ssh -F {shlex.quote(str(place.ssh_config))} {spec.hosts[0].name}")
+    for command in (*commands, "causeway sandbox status", "causeway sandbox down"):
+        out.print(f"  {escape(command)}", soft_wrap=True)
     for part, why in left_out.items():
         out.print(f"[yellow]left out:[/] {part}: {escape(why)}", soft_wrap=True)
 

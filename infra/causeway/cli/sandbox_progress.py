@@ -65,6 +65,6 @@ class ConsoleSteps:
                     self._status.start()
                 else:
                     self._status.update(line)
-        elif line and time.monotonic() - self._said_at > SPARSE_S:
+        elif any(self._running.values()) and time.monotonic() - self._said_at > SPARSE_S:
             self._said_at = time.monotonic()
             self._console.print(f"  {escape(line)}", soft_wrap=True)

@@ -121,8 +121,9 @@ def ansible_inventory(layout: Layout, hosts: tuple[HostSpec, ...]) -> str:
 
 
 def ansible_environment(layout: Layout) -> Mapping[str, str]:
-    """What plain `ansible` needs in its environment to reach the sandbox's hosts by their names."""
+    """What plain `ansible` needs in its environment to find the sandbox's hosts, and to reach them by their names."""
     return {
+        "ANSIBLE_INVENTORY": str(layout.ansible_inventory),
         "ANSIBLE_SSH_COMMON_ARGS": f"-F {quoted(layout.ssh_config)}",
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(layout.control_paths),
     }

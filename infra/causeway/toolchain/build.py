@@ -93,8 +93,10 @@ def build_missing(wanted: Sequence[Tool], workshop: Workshop, progress: Progress
         if go.fetches:
             progress.say(f"Go {go.version} is older than {needed}: it fetches a newer one for itself")
         progress.say(
-            f"building {len(lacking)} of {len(wanted)} command-line tools with {go.path}; logs: {workshop.log('*')}"
+            f"building {len(lacking)} of {len(wanted)} command-line tools with {go.path}; the first time, all take 10 "
+            "minutes or more on 2 processors"
         )
+        progress.say(f"logs: {workshop.log('*')}")
         return [
             _build(tool, f"[{number}/{len(lacking)}] {tool.name} {tool.version}", go, workshop, progress)
             for number, tool in enumerate(lacking, 1)

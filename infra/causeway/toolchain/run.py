@@ -14,10 +14,13 @@ from causeway.toolchain.progress import Tick
 _POLL_S = 0.25
 _GRACE_S = 5
 _TAIL_BYTES = 16_384
+_NEWS_S = 10.0
 
 
 def run_logged(command: Sequence[str], *, cwd: Path, environ: Mapping[str, str], log: Path, tick: Tick) -> int:
     """Run a command in a process group of its own; standard output and error go to `log`, after what is there.
+
+    `tick` is told the last line while it is news: what Go fetched minutes ago is not what it does while it compiles.
 
     Returns:
         its exit status; negative when a signal ended it.
@@ -38,7 +41,8 @@ def run_logged(command: Sequence[str], *, cwd: Path, environ: Mapping[str, str],
             try:
                 return child.wait(_POLL_S)
             except subprocess.TimeoutExpired:
-                tick(time.monotonic() - started, next(reversed(tail(log, 1)), ""))
+                news = time.time() - log.stat().st_mtime < _NEWS_S
+                tick(time.monotonic() - started, next(reversed(tail(log, 1)), "") if news else "")
     finally:
         if child.poll() is None:
             _end_group(child)
