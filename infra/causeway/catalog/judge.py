@@ -77,8 +77,8 @@ def _asked(
 def _answered_by_fleet(catalog: Catalog, decisions: list[Decision]) -> list[Decision]:
     """Decisions of which some give way, as remarks, to what the fleet itself has found out.
 
-    What a built-in table leaves unknown gives way to a trusted row of the fleet's own that allows the same fields. A
-    table of the fleet's own says nothing of what it has no row for, where another table has decided.
+    What a built-in table leaves unknown gives way to a trusted row of the fleet's own that allows the same fields, or
+    those and more. A table of the fleet's own says nothing of what it has no row for, where another table has decided.
     """
     own = {name for section, name in catalog.own if section == "compatibility"}
     if not own:
@@ -91,8 +91,8 @@ def _answered_by_fleet(catalog: Catalog, decisions: list[Decision]) -> list[Deci
         if each.kind != "compatibility" or each.verdict != "unknown":
             return False
         if each.table in own:
-            return not each.row and frozenset(each.fields) in settled
-        return frozenset(each.fields) in allowed
+            return not each.row and any(fields.issuperset(each.fields) for fields in settled)
+        return any(fields.issuperset(each.fields) for fields in allowed)
 
     return [replace(each, kind="remark") if gives_way(each) else each for each in decisions]
 
