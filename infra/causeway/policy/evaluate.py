@@ -120,7 +120,7 @@ def _finding(name: str, rule: Rule, draft: Draft, version: Version, facts: Facts
         reason=hider.clean(draft.reason),
         fix=hider.clean(draft.fix or (rule.fix if open_verdict else "")),
         evidence={key: hider.clean(value) for key, value in draft.evidence.items()},
-        accepted_by=_acceptance(name, draft.subject, facts) if open_verdict else None,
+        accepted_by=_acceptance(name, draft.subject, facts, hider) if open_verdict else None,
         source=version.source,
     )
 
@@ -131,11 +131,14 @@ def _severity(name: str, rule: Rule, draft: Draft, facts: Facts) -> Severity:
     return rule.severity(draft.verdict, tightened=facts.fleet.policy.on_unknown.get(name) == "refuse")
 
 
-def _acceptance(name: str, subject: str, facts: Facts) -> PolicyException | None:
+def _acceptance(name: str, subject: str, facts: Facts, hider: Hider) -> PolicyException | None:
     """The exception that accepts a finding on the day, the one that lasts longest when there are several."""
     matching = [
         exception
         for exception in facts.fleet.policy.exceptions
         if exception.rule == name and exception.subject == subject and settings.counts(exception, facts.on)
     ]
-    return max(matching, key=lambda exception: exception.expires) if matching else None
+    if not matching:
+        return None
+    best = max(matching, key=lambda exception: exception.expires)
+    return best.model_copy(update={"reason": hider.clean(best.reason), "approved_by": hider.clean(best.approved_by)})
