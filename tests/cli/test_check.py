@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from causeway.cli.app import main
+from causeway.policy.rulebook import rulebook
 
 ROOT = Path(__file__).parents[2]
 SANDBOX = ROOT / "inventory" / "sandbox"
@@ -68,6 +69,57 @@ def test_the_sandbox_fleet_is_fine_and_the_day_is_said(causeway: Run) -> None:
     assert "inventory/sandbox/fleet.yaml:" in done.stdout
     assert "Refused" not in done.stdout
     assert done.stderr == ""
+
+
+def test_the_rule_set_s_day_and_notice_and_the_version_that_decided_are_said(causeway: Run) -> None:
+    done = causeway("check", *ON)
+    book = rulebook()
+    assert f"Rules of {book.date}. {book.notice}" in done.stdout
+    assert "us-affiliates-50 (unknown)" in done.stdout
+    assert "version of 2026-11-10" in done.stdout
+    assert json.loads(causeway("check", *ON, "--json").stdout)["rule_set"] == {
+        "date": str(book.date),
+        "notice": book.notice,
+    }
+
+
+def test_ends_that_come_near_are_told_by_day_with_place_and_what_to_do(fleet: Path, causeway: Run) -> None:
+    change(fleet, "valid_until: 2027-08-31", "valid_until: 2026-12-20")
+    change(fleet, "term: {start: 2026-11-01, end: 2027-10-31", "term: {start: 2026-11-01, end: 2026-12-10")
+    done = causeway("check", *ON, "--fleet", str(fleet))
+    assert done.returncode == 0, done.stdout
+    coming = done.stdout.partition("Coming within 60 days")[2].partition("Noted")[0]
+    days = [line.split(",")[0].strip() for line in coming.splitlines() if line.startswith("  2026-")]
+    assert days == sorted(days)
+    assert "2026-12-20, in 28 days: the vetting of lessor runs out" in coming
+    assert "fleet.yaml:24:5" in coming
+    assert "to do: Have the party and its ultimate parent checked again." in coming
+
+
+def test_findings_of_one_rule_stand_under_one_heading_with_one_thing_to_do(causeway: Run) -> None:
+    done = causeway("check", *ON)
+    assert done.stdout.count("  images-pinned") == 1
+    assert done.stdout.count("Write `engine.image` with its digest") == 1
+    assert done.stdout.count("takes the catalog's image") > 2
+
+
+def test_what_an_exception_accepts_is_told_with_its_approver_and_end(fleet: Path, causeway: Run) -> None:
+    change(fleet, "status: cleared", "status: refused")
+    accepted = "rule: third-party-vetting, subject: party/lessor, reason: last month, approved_by: board"
+    change(fleet, "exceptions: []", f"exceptions: [{{{accepted}, expires: 2026-11-22}}]")
+    done = causeway("check", *ON, "--fleet", str(fleet))
+    assert done.returncode == 0, done.stdout
+    assert "accepted by board until 2026-11-22: last month" in done.stdout
+    assert causeway("check", "--as-of", "2026-11-23", "--fleet", str(fleet)).returncode == 3
+
+
+def test_versions_that_do_not_fit_are_status_3_with_row_source_and_the_nearest_set(fleet: Path, causeway: Run) -> None:
+    change(fleet, 'firmware: "7.8.0.5.216"', 'firmware: "7.1.0.3.220"')
+    done = causeway("check", *ON, "--fleet", str(fleet))
+    assert done.returncode == 3, done.stdout
+    assert "row 10 of ascend-hdk-firmware" in done.stdout
+    assert "firmware 7.1.0.3.220 -> 7.8.0.5.216 (" in done.stdout
+    assert "fleet.yaml:106:9)." in done.stdout
 
 
 def test_a_malformed_declaration_is_status_1_with_every_error_on_standard_error(fleet: Path, causeway: Run) -> None:

@@ -128,7 +128,7 @@ def _judged(
     for verdict in ("forbidden", "unknown"):
         deciding = _worst(rows, verdict)
         if deciding:
-            reason = "; ".join(dict.fromkeys(row.reason for row in deciding))
+            reason = "; ".join(dict.fromkeys(_told(facts.catalog, row) for row in deciding))
             fix = fix or rulebook().rules["driver-compatibility"].fix
             return Draft(_VERDICTS[verdict], subject, path, reason, fix, clusters, shown)
     if hosts and query.driver is None:
@@ -148,6 +148,14 @@ def _not_in_the_catalog(subject: str, path: Path, pool: Pool, clusters: tuple[st
 
 def _worst(rows: Iterable[Decision], verdict: str) -> list[Decision]:
     return [row for row in rows if row.verdict == verdict]
+
+
+def _told(catalog: Catalog, row: Decision) -> str:
+    """What a row says, with the row and its source, so that a reader can look it up."""
+    if not row.table:
+        return row.reason
+    place = f"row {row.row} of {row.table}" if row.row else row.table
+    return f"{row.reason} [{place}, {row.confidence or 'no source'}: {source_title(catalog, row.source)}]"
 
 
 def _shown(facts: Facts, query: Query, rows: Iterable[Decision]) -> dict[str, str]:

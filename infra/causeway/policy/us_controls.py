@@ -7,6 +7,7 @@ their own country.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from causeway.policy.countries import EMBARGOED, RESTRICTED, any_holds, group
 from causeway.policy.export import export_numbers, span
@@ -66,8 +67,8 @@ def licensed(asset: Asset, rule: str, facts: Facts, why: str, **evidence: str) -
         why: what makes a licence necessary, a clause.
     """
     answers = rulebook().rules[rule].answered_by
-    named = [a for _, a in asset.authorisations if a.rule in answers and a.id.strip()]
-    valid = [a for a in named if facts.on <= a.valid_until]
+    named = [(path, a) for path, a in asset.authorisations if a.rule in answers and a.id.strip()]
+    valid = [a for _, a in named if facts.on <= a.valid_until]
     if valid:
         best = max(valid, key=lambda a: (a.valid_until, a.id))
         shown = {
@@ -77,9 +78,9 @@ def licensed(asset: Asset, rule: str, facts: Facts, why: str, **evidence: str) -
         }
         return about(asset, "pass", f"{why}; licence {best.id} counts until {best.valid_until}", **evidence, **shown)
     if named:
-        last = max(named, key=lambda a: (a.valid_until, a.id))
+        path, last = max(named, key=lambda each: (each[1].valid_until, each[1].id))
         return about(
-            asset,
+            replace(asset, path=path),
             "fail",
             f"{why}, and licence {last.id} ran out on {last.valid_until}",
             f"Renew {last.id} and write its new `valid_until`.",

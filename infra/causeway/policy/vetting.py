@@ -77,7 +77,7 @@ def third_parties(facts: Facts, _version: Version) -> Iterator[Draft]:
                 "unknown",
                 f"site/{name}",
                 ("sites", name),
-                f"the site's {' and '.join(missing)} are not recorded",
+                f"the site's {' and '.join(missing)} {'are' if missing[1:] else 'is'} not recorded",
                 "Name owner and operator.",
                 facts.clusters_at.get(name, ()),
             )
@@ -92,7 +92,8 @@ def _judge(name: str, held: tuple[RoleHeld, ...], facts: Facts) -> Draft:
         return Draft("not_applicable", subject, path, "one's own entity", "", clusters, shown)
     gap = vetting_gap(party, facts.on)
     if gap:
-        return Draft(gap.verdict, subject, path, gap.reason, gap.fix, clusters, shown)
+        where = (*path, "vetting") if party is not None and party.vetting else path
+        return Draft(gap.verdict, subject, where, gap.reason, gap.fix, clusters, shown)
     until = party.vetting.valid_until if party and party.vetting else facts.on
     return Draft("pass", subject, path, f"party and ultimate parent are cleared until {until}", "", clusters, shown)
 
