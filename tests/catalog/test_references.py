@@ -103,9 +103,31 @@ catalog:
     assert (
         told(
             ("accelerator: mlu590-m9", "accelerator: own-chip"),
+            ('        drivers: {driver: "6.2.29", toolkit: "4.6.2-1"}\n', ""),
             ('os: {id: debian, version: "12"', 'os: {id: own-os, version: "12"'),
             ("engine: {name: vllm-mlu}", "engine: {name: own-engine}"),
             more=own,
         )
         == ()
     )
+
+
+SLOT = ("accelerator: mlu590-m9", "accelerator: bytedance-seedchip")
+
+
+def test_drivers_that_no_role_would_install_are_an_error(told: Told) -> None:
+    (error,) = told(SLOT)
+    assert error.code == "no-driver-stack"
+    assert error.subject == "clusters.cn-north-inference.pools.cambricon.drivers"
+    assert "role" in error.hint
+
+
+@pytest.mark.parametrize(
+    "mended",
+    [
+        ('        drivers: {driver: "6.2.29", toolkit: "4.6.2-1"}\n', ""),
+        ('        drivers: {driver: "6.2.29"', '        role: our-driver\n        drivers: {driver: "6.2.29"'),
+    ],
+)
+def test_a_role_of_the_pool_s_own_or_no_drivers_mend_it(told: Told, mended: tuple[str, str]) -> None:
+    assert told(SLOT, mended) == ()

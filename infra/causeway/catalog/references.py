@@ -21,8 +21,8 @@ def check(loaded: LoadedFleet, catalog: Catalog) -> None:
         catalog: the catalog with the fleet's own entries.
 
     Raises:
-        Problems: with every accelerator, engine and operating system that the catalog has not, and every version
-            of a part that the driver stack has not.
+        Problems: with every accelerator, engine and operating system that the catalog has not, every version of a
+            part that the driver stack has not, and every pool whose declared drivers no role is known to install.
     """
     problems = Collector()
     for name, path in _accelerators(loaded):
@@ -41,6 +41,7 @@ def check(loaded: LoadedFleet, catalog: Catalog) -> None:
             hint = f"{found}; one that the fleet knows is declared under catalog.operating_systems"
             problems.add(loaded.marks.problem("unknown-operating-system", path, reason, hint))
     problems.extend(_parts(loaded, catalog))
+    problems.extend(_roles(loaded, catalog))
     problems.raise_any(source.name for source in loaded.marks.sources)
 
 
@@ -88,3 +89,16 @@ def _parts(loaded: LoadedFleet, catalog: Catalog) -> Iterator[CausewayError]:
                     yield loaded.marks.problem(
                         "no-such-part", path, reason, f"remove it; parts: {', '.join(stack.parts)}"
                     )
+
+
+def _roles(loaded: LoadedFleet, catalog: Catalog) -> Iterator[CausewayError]:
+    """Pools that declare drivers for an accelerator of which no driver stack is known, and name no role either."""
+    for cluster_name, cluster in loaded.fleet.clusters.items():
+        for pool_name, pool in cluster.pools.items():
+            entry = catalog.accelerators.get(pool.accelerator or "")
+            if pool.drivers is None or pool.role is not None or entry is None or entry.driver_stack is not None:
+                continue
+            path = ("clusters", cluster_name, "pools", pool_name, "drivers")
+            reason = f"no driver stack of {pool.accelerator} is known, so that no role would install what stands here"
+            hint = "name the Ansible role as the pool's role, or declare a driver stack under catalog.driver_stacks"
+            yield loaded.marks.problem("no-driver-stack", path, reason, hint)
