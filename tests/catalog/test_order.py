@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from datetime import date
 from itertools import product
@@ -98,11 +97,11 @@ def allowed_sets(catalog: Catalog) -> list[Query]:
     return [query for query in found if judge(catalog, query, ANY_DAY)[0] == "allowed"]
 
 
+@pytest.mark.slow
 def test_over_the_pairs_of_the_tables_no_step_passes_a_set_that_does_not_fit(catalog: Catalog, seed: int) -> None:
     pairs = list(product(allowed_sets(catalog), repeat=2))
     assert len(pairs) > 600
-    chosen = pairs if os.environ.get("CAUSEWAY_SOAK") else random.Random(seed).sample(pairs, 30)
-    for before, after in chosen:
+    for before, after in random.Random(seed).sample(pairs, 30):
         plan = order(catalog, before, after)
         if not plan.feasible:
             assert not plan.steps

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from typing import Any
+
+import pytest
 
 from causeway.catalog import Catalog
 from causeway.catalog.judge import judge
@@ -18,10 +19,17 @@ from causeway.catalog.tables import tables_for
 
 TODAY = date(2026, 11, 22)
 TRUSTED = ("primary", "secondary")
-SOAK = bool(os.environ.get("CAUSEWAY_SOAK"))
-EACH = 400 if SOAK else 25
-ENGINES = (None, "vllm", "vllm-ascend", "mindie", "vllm-mlu", "vllm-omni", "sglang")
-SYSTEMS = ((None, None), ("debian", "12"), ("ubuntu", "22.04"), ("kylin", "V10"), ("openeuler", "22.03"))
+EACH = 25
+ENGINES = (None, None, None, "vllm", "vllm-ascend", "mindie", "vllm-mlu", "vllm-omni", "sglang")
+SYSTEMS = (
+    (None, None),
+    (None, None),
+    (None, None),
+    ("debian", "12"),
+    ("ubuntu", "22.04"),
+    ("kylin", "V10"),
+    ("openeuler", "22.03"),
+)
 
 
 def queries(catalog: Catalog, seed: int) -> Iterator[Query]:
@@ -33,17 +41,21 @@ def queries(catalog: Catalog, seed: int) -> Iterator[Query]:
         system, version = draw.choice(SYSTEMS)
         query = Query(chip, os_id=system, os_version=version, engine=engine)
         for field in VERSION_FIELDS:
-            known = (*known_releases(catalog, chip, engine, field), "0.0.1")
-            if draw.random() < 0.5 and (engine or not field.startswith("engine")):
+            known = known_releases(catalog, chip, engine, field)
+            if not known or draw.random() < 0.05:
+                known = ("0.0.1",) if draw.random() < 0.2 else ()
+            if known and draw.random() < 0.5 and (engine or not field.startswith("engine")):
                 query = replace(query, **{field: draw.choice(known)})
         yield query
 
 
+@pytest.mark.slow
 def test_answers_are_deterministic(catalog: Catalog, seed: int) -> None:
     for query in queries(catalog, seed):
         assert resolve(catalog, query, TODAY) == resolve(catalog, replace(query), TODAY)
 
 
+@pytest.mark.slow
 def test_a_proposal_is_allowed_and_changes_declared_versions_only(catalog: Catalog, seed: int) -> None:
     proposed = 0
     for query in queries(catalog, seed):
@@ -61,6 +73,7 @@ def test_a_proposal_is_allowed_and_changes_declared_versions_only(catalog: Catal
     assert proposed
 
 
+@pytest.mark.slow
 def test_no_single_change_is_allowed_where_a_proposal_needs_two(catalog: Catalog, seed: int) -> None:
     for query in queries(catalog, seed):
         proposal = resolve(catalog, query, TODAY).proposal
@@ -75,6 +88,7 @@ def test_no_single_change_is_allowed_where_a_proposal_needs_two(catalog: Catalog
                 )
 
 
+@pytest.mark.slow
 def test_only_trusted_rows_decide(catalog: Catalog, seed: int) -> None:
     for query in queries(catalog, seed):
         tables = dict(tables_for(catalog, query.accelerator))
@@ -83,6 +97,7 @@ def test_only_trusted_rows_decide(catalog: Catalog, seed: int) -> None:
                 assert tables[each.table].rows[each.row - 1].confidence in TRUSTED
 
 
+@pytest.mark.slow
 def test_declaring_less_never_forbids(catalog: Catalog, seed: int) -> None:
     for query in queries(catalog, seed):
         if judge(catalog, query, TODAY)[0] == "forbidden":
@@ -92,6 +107,7 @@ def test_declaring_less_never_forbids(catalog: Catalog, seed: int) -> None:
             assert judge(catalog, replace(query, **less), TODAY)[0] != "forbidden", (query, field)
 
 
+@pytest.mark.slow
 def test_the_verdict_is_the_gravest_of_its_rows_and_does_not_depend_on_the_day(catalog: Catalog, seed: int) -> None:
     for query in queries(catalog, seed):
         verdict, rows = judge(catalog, query, TODAY)
