@@ -9,6 +9,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
+from itertools import chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,10 @@ def waves(order: Sequence[int], canary: int, room: int) -> Waves:
 def spread(positions: Sequence[int], domains: Mapping[int, str]) -> Sequence[int]:
     """An order in which each stretch of hosts takes from every failure domain in proportion to its size.
 
-    The k-th of a domain's n hosts stands at (k + 1/2) / n of the way, so a wave takes at most one host more from a
-    domain than the domain's share of the pool.
+    At every point a domain is less than one host ahead of its share and less than one behind, so a wave takes at most
+    one host more from a domain than the domain's share of the wave, rounded up. (The k-th of a domain's d hosts out
+    of n may come from place floor((k - 1) n / d) on and has to by ceil(k n / d); the earliest end goes first. This is
+    the proportionate-fair schedule of one processor: Baruah, Cohen, Plaxton and Varvel, 1996.)
 
     Args:
         positions: hosts in declared order.
@@ -105,10 +109,20 @@ def spread(positions: Sequence[int], domains: Mapping[int, str]) -> Sequence[int
         members.setdefault(domains.get(position, ""), []).append(position)
     if len(members) <= 1:
         return positions
-    placed = [
-        ((2 * rank + 1) / (2 * len(hosts)), domain, position)
-        for domain, hosts in members.items()
-        for rank, position in enumerate(hosts)
-    ]
-    placed.sort()
-    return array("I", (position for _, _, position in placed))
+    total = len(positions)
+    if len({len(hosts) for hosts in members.values()}) == 1:  # equal domains: in turn
+        return array("I", chain.from_iterable(zip(*members.values(), strict=True)))
+    later = [(0, domain, 0) for domain in members]
+    heapify(later)
+    ready: list[tuple[int, str, int]] = []
+    order = array("I")
+    for place in range(total):
+        while later and later[0][0] <= place:
+            _, domain, rank = heappop(later)
+            heappush(ready, (-(-(rank + 1) * total // len(members[domain])), domain, rank))
+        _, domain, rank = heappop(ready)
+        hosts = members[domain]
+        order.append(hosts[rank])
+        if rank + 1 < len(hosts):
+            heappush(later, ((rank + 1) * total // len(hosts), domain, rank + 1))
+    return order
