@@ -36,6 +36,7 @@ ABSENCE_IS_A_VALUE: Mapping[str, str] = {
     "clusters.*.pools.*.accelerator": "hosts without an accelerator have none to count",
     "policy.on_unknown": "no setting is no looser setting",
     "policy.exceptions": "no exception accepts nothing",
+    "policy.approvals": "no approval allows nothing",
 }
 """Fields that say something by not being there, and what; a rule may pass without them."""
 

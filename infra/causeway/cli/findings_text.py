@@ -20,6 +20,7 @@ _TITLES = {
     "accepted": "Accepted by an exception",
 }
 _SUBJECTS = 12
+_SUBJECTS_NOTED = 3
 
 
 def grouped(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
@@ -88,10 +89,11 @@ def _print_rule(out: Console, findings: Sequence[Finding], titles: Callable[[str
 
 def _print_alike(out: Console, findings: Sequence[Finding]) -> None:
     """Subjects, each with its place, of which a rule says the same; then what it says, and who accepted it."""
-    for finding in findings[:_SUBJECTS]:
+    shown = _SUBJECTS_NOTED if findings[0].severity == "info" else _SUBJECTS
+    for finding in findings[:shown]:
         out.print(f"    {escape(finding.subject)}  [dim]{escape(str(finding.where))}[/]", soft_wrap=True)
-    if len(findings) > _SUBJECTS:
-        out.print(f"    and {len(findings) - _SUBJECTS} more; --json has them all")
+    if len(findings) > shown:
+        out.print(f"    and {len(findings) - shown} more; --json has them all")
     out.print(f"      {escape(findings[0].reason)}", soft_wrap=True)
     accepted = findings[0].accepted_by
     if accepted is not None:

@@ -37,6 +37,11 @@ def policy_settings(facts: Facts, _version: Version) -> Iterator[Draft]:
         elif not exception.approved_by.strip() or not exception.reason.strip():
             reason = "an exception needs an approver and a reason; this one accepts nothing"
             yield Draft("fail", subject, path, reason, "Write `approved_by` and `reason`.", clusters, severity="warn")
+    for index, approval in enumerate(facts.fleet.policy.approvals):
+        if not approval.approved_by.strip():
+            subject, path = f"policy/approvals/{index}", ("policy", "approvals", index)
+            reason = f"the approval to {approval.operation} {approval.subject} names nobody who gave it"
+            yield Draft("fail", subject, path, reason, "Write `approved_by`.", clusters)
 
 
 def expired_acceptance(facts: Facts, _version: Version) -> Iterator[Draft]:
