@@ -201,7 +201,8 @@ def _print_rollouts(out: Console, cluster: ClusterPlan) -> None:
         )
     out.print(table)
     basis = {baseline.rollout.estimate.basis for baseline in cluster.baselines}
-    out.print(f"[dim]Times rest on {' and '.join(sorted(basis))}s of minutes per host (docs/plan.md).[/]")
+    rest = "measured minutes" if basis == {"measured"} else "assumptions of minutes"
+    out.print(f"[dim]Times rest on {rest} per host (docs/plan.md).[/]")
 
 
 def minutes(count: float) -> str:
