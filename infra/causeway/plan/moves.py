@@ -88,20 +88,21 @@ def pack(hosts: Mapping[int, int], demands: Sequence[WorkloadPart]) -> dict[int,
     A replica that is larger than every host takes whole hosts of the largest kind.
     """
     free = Counter(hosts)
+    largest = max(hosts, default=0)
     unplaced: dict[int, int] = {}
     order = sorted(range(len(demands)), key=lambda i: (-demands[i].accelerators_per_replica, i))
     for position in order:
         demand = demands[position]
-        left = _place(free, demand.accelerators_per_replica, demand.replicas)
+        left = _place(free, demand.accelerators_per_replica, demand.replicas, largest)
         if left:
             unplaced[position] = left
     return unplaced
 
 
-def _place(free: Counter[int], size: int, replicas: int) -> int:
+def _place(free: Counter[int], size: int, replicas: int, largest: int) -> int:
+    """How many of the replicas are left over. `largest`: accelerators of the largest host when it is empty."""
     if size == 0:
-        return 0 if sum(free.values()) else replicas
-    largest = max(free, default=0)
+        return 0 if largest or free else replicas
     if size > largest:
         return _place_over_hosts(free, size, replicas, largest)
     for accelerators in sorted(accelerators for accelerators in free if accelerators >= size):

@@ -1,0 +1,1 @@
+"""The inventory, which runs on no host."""

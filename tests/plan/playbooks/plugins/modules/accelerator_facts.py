@@ -1,0 +1,5 @@
+"""Reads accelerators."""
+
+import importlib
+
+devices = importlib.import_module("ansible.module_utils.pci")
