@@ -51,11 +51,11 @@ def test_a_fresh_host_gets_its_driver_before_the_firmware(catalog: Catalog) -> N
 def test_where_no_pair_overlaps_the_intermediate_step_is_named(catalog: Catalog) -> None:
     plan = order(catalog, ascend("25.5.2", "8.5.1", "0.18.0"), ascend("26.0.RC1", "9.1.0", "0.23.0"))
     assert [str(step) for step in plan.steps] == [
-        "images: engine_version 0.18.0 -> 0.21.0rc1",
+        "images: engine_version 0.18.0 -> 0.20.2rc1",
         "hosts: driver 25.5.2 -> 26.0.RC1, toolkit 8.5.1 -> 9.1.0",
-        "images: engine_version 0.21.0rc1 -> 0.23.0",
+        "images: engine_version 0.20.2rc1 -> 0.23.0",
     ]
-    assert [state.engine_version for state in plan.intermediate] == ["0.21.0rc1", "0.21.0rc1"]
+    assert [state.engine_version for state in plan.intermediate] == ["0.20.2rc1", "0.20.2rc1"]
 
 
 def test_nvidia_drivers_go_first_because_they_run_older_images(catalog: Catalog) -> None:
