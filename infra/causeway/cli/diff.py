@@ -93,7 +93,7 @@ def _print(found: PlanDiff, before: str, after: str, form: Format) -> None:
 @contextmanager
 def _side(name: str, fleet: Path, as_of: AsOfOption) -> Iterator[Side]:
     """One side's context. A folder goes before a revision of the same name."""
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():
         yield Side(name, FleetContext.of(Path(name), as_of))
         return
     revision = find(name, fleet)

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from enum import Enum
 from typing import Any, Final
 
-from causeway.plan.fingerprint import SECRET_KEY
+from causeway.plan.fingerprint import SECRET_KEY, canonical
 from causeway.policy.leaks import HIDDEN, looks_secret
 
 _MINUTE = timedelta(minutes=1)
@@ -49,8 +49,6 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change
 
 
 def _compare(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
-    if before == after and type(before) is type(after):
-        return
     if isinstance(before, Mapping) and isinstance(after, Mapping) and not (_is_secret(before) or _is_secret(after)):
         for key in before.keys() | after.keys():
             below = f"{path}.{key}" if path else str(key)
@@ -66,8 +64,13 @@ def _compare(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any
             for index, (one, other) in enumerate(zip(before, after, strict=True)):
                 yield from _compare(f"{path}[{index}]", one, other)
             return
-    if plain(before) != plain(after) or (before is ABSENT) != (after is ABSENT):
+    if _text(before) != _text(after):
         yield path, before, after
+
+
+def _text(value: Any) -> str | None:
+    """One text for one meaning, as the hosts' fingerprints take it: 1 is not true, and 8 is not 8.0."""
+    return None if value is ABSENT else canonical(plain(value))
 
 
 def _is_list(value: Any) -> bool:

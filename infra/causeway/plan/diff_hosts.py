@@ -119,8 +119,8 @@ def _notes(host: HostPlan | None) -> dict[str, Any]:
 
 def _own_variables(before: Baseline, after: Baseline, old: HostPlan | None, new: HostPlan | None) -> tuple[Change, ...]:
     """Effective values of the variables that the host has of its own on either side."""
-    had, has = (dict(host.variables) if host else {} for host in (old, new))
-    if had == has and before.variables.variables == after.variables.variables:
+    had, has = (host.variables if host else {} for host in (old, new))
+    if (old or before).intent == (new or after).intent:
         return ()
     own = (had.keys() | has.keys()) - {HOST_NUMBER}
     sides = (

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from causeway.plan import render_words as words
 from causeway.plan.diff_model import PlanDiff
-from causeway.plan.render_view import NOT_LOOKED_AT, headline, view
+from causeway.plan.render_view import NOT_LOOKED_AT, View, headline, view
 
 LONGEST = 60_000
 """Characters; a comment on a pull request holds 65,536."""
@@ -28,22 +28,22 @@ def markdown(diff: PlanDiff, before: str, after: str) -> str:
         before: name of the side before, such as a revision.
         after: name of the side after.
     """
-    rows = MOST_ROWS
-    text = _markdown(diff, before, after, rows)
+    shown, rows = view(diff), MOST_ROWS
+    text = _markdown(diff, shown, before, after, rows)
     while len(text) > LONGEST and rows > 1:
         rows //= 2
-        text = _markdown(diff, before, after, rows)
+        text = _markdown(diff, shown, before, after, rows)
     return text
 
 
-def _markdown(diff: PlanDiff, before: str, after: str, rows: int) -> str:
+def _markdown(diff: PlanDiff, shown: View, before: str, after: str, rows: int) -> str:
     known = diff.after or diff.before
     return (
         _environment()
         .get_template("diff.md.j2")
         .render(
             diff=diff,
-            view=view(diff),
+            view=shown,
             fleet=known.fleet if known else "",
             on=known.on if known else "",
             before=before,

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.markup import escape
-from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from causeway.plan.diff_model import FindingsDiff, PlanDiff
 from causeway.plan.render_view import NOT_LOOKED_AT, Detail, Item, Reach, headline, view
@@ -45,7 +45,8 @@ def _print_changes(out: Console, diff: PlanDiff) -> None:
     _findings(out, diff.findings)
     _items(out, "Leases", shown.leases, "yellow")
     if shown.money:
-        table = _table(f"\nMoney by the month, in {diff.money.currency[1]}", ("", "before", "after", "difference"))
+        _title(out, f"Money by the month, in {diff.money.currency[1]}")
+        table = _table(("", "before", "after", "difference"))
         _rows(table, shown.money)
         out.print(table)
     _items(out, "What comes", shown.came, "green")
@@ -53,7 +54,8 @@ def _print_changes(out: Console, diff: PlanDiff) -> None:
     for title, details in (("Pools", shown.pools), ("Releases", shown.releases), ("Clusters", shown.clusters)):
         _details(out, title, details)
     if shown.capacity:
-        table = _table("\nCapacity", ("pool", "hosts in service", "offered", "asked", "left"))
+        _title(out, "Capacity of pools, in accelerators")
+        table = _table(("pool", "hosts in service", "offered", "asked", "left"))
         _rows(table, shown.capacity)
         out.print(table)
 
@@ -64,7 +66,9 @@ def _title(out: Console, title: str) -> None:
 
 def _line(out: Console, text: str, indent: int = 2) -> None:
     """A line of markup that is folded under its own indent."""
-    out.print(Padding(text, (0, 0, 0, indent), expand=False))
+    for line in Text.from_markup(text).wrap(out, max(20, out.width - indent)):
+        line.rstrip()
+        out.print(Text(" " * indent).append_text(line), soft_wrap=True)
 
 
 def _more(out: Console, rows: Sequence[object]) -> None:
@@ -146,8 +150,8 @@ def _details(out: Console, title: str, details: tuple[Detail, ...]) -> None:
     _more(out, details)
 
 
-def _table(title: str, columns: tuple[str, ...]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+def _table(columns: tuple[str, ...]) -> Table:
+    table = Table(box=None, pad_edge=False)
     for number, name in enumerate(columns):
         table.add_column(name, justify="right" if number else "left", overflow="fold")
     return table

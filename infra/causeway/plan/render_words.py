@@ -24,8 +24,6 @@ def value(found: Any) -> str:
     if isinstance(found, Mapping) and found.keys() == {SECRET_KEY}:
         return f"secret {found[SECRET_KEY]}"
     simple = plain(found)
-    if isinstance(simple, float) and simple.is_integer():
-        simple = int(simple)
     text = simple if isinstance(simple, str) else json.dumps(simple, ensure_ascii=False, default=str)
     text = " ".join(text.split()) or '""'
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 2]} …"
