@@ -109,6 +109,16 @@ def test_a_host_that_is_out_of_service_is_shown_with_its_reason(causeway: Run, f
     assert "no room: 1 already out" in done.stdout
 
 
+def test_what_looks_like_a_secret_is_not_shown(causeway: Run, fleet: Path) -> None:
+    own = "{cn-asc-02: {variables: {ascend_driver__password: hunter2-of-a-host}}}"
+    change(fleet, "host_overrides: {}", f"host_overrides: {own}")
+    change(fleet, "    values: {}", "    values: {auth: {password: hunter2-of-a-release}}")
+    for arguments in ((NORTH,), ("--json",)):
+        done = causeway("plan", *arguments, *ON, "--fleet", str(fleet))
+        assert "password" in done.stdout
+        assert "hunter2" not in done.stdout
+
+
 def test_minutes_of_ones_own_are_read_and_named(causeway: Run, fleet: Path, tmp_path: Path) -> None:
     one = "{apply: 1, reboot: 1, verify: 1}"
     text = f"version: 1\nbasis: measured\nhosts_at_once: 10\ndrain: 0\nother_role: {one}\nno_role: {one}\n"

@@ -16,6 +16,7 @@ from causeway.cli.fleet_context import FleetContext
 from causeway.cli.options import DEFAULT_FLEET, AsOfOption, FleetOption, JsonOption
 from causeway.cli.output import console, print_json
 from causeway.errors import Permanent
+from causeway.plan.diff_fields import without_secrets
 from causeway.plan.document import fleet_document, special, to_tell
 from causeway.plan.model import Baseline, ClusterPlan, FleetPlan
 from causeway.plan.moves import Effect, PartMove, WaveCapacity
@@ -169,7 +170,7 @@ def _print_special(out: Console, baseline: Baseline) -> None:
     table = _table(f"\nHosts of {baseline.pool} that differ", "host", "state", "until", "reason", "variables")
     for host in hosts[:_MOST_HOSTS]:
         variables = ", ".join(
-            f"{name}={value}" for name, value in host.variables.items() if "__host_number" not in name
+            f"{name}={value}" for name, value in without_secrets(host.variables).items() if "__host_number" not in name
         )
         until = host.until.isoformat() if host.until else ""
         table.add_row(host.name, host.state.replace("_", " "), until, escape(host.reason or ""), escape(variables))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from causeway.capacity.offer import PoolCapacity
+from causeway.plan.diff_fields import without_secrets
 from causeway.plan.durations import TimeEstimate
 from causeway.plan.hostvars import HOST_NUMBER
 from causeway.plan.model import Baseline, ClusterPlan, FleetPlan, HostPlan, LeasePlan, ReleasePlan, RolloutPlan
@@ -86,7 +87,7 @@ def _baseline(baseline: Baseline) -> Document:
         "hosts": list(fold(baseline.names)),
         "count": len(baseline.names),
         "groups": list(baseline.variables.groups),
-        "variables": dict(baseline.variables.variables),
+        "variables": without_secrets(baseline.variables.variables),
         "intent": baseline.intent,
         "code": baseline.code,
         "numbered": baseline.variables.numbered,
@@ -102,7 +103,7 @@ def _host(host: HostPlan) -> Document:
         "state": host.state,
         "reason": host.reason,
         "until": host.until.isoformat() if host.until else None,
-        "variables": {name: value for name, value in host.variables.items() if name != HOST_NUMBER},
+        "variables": without_secrets({name: it for name, it in host.variables.items() if name != HOST_NUMBER}),
         "desired": host.desired,
     }
 
@@ -165,7 +166,7 @@ def _release(release: ReleasePlan) -> Document:
         "pool": release.pool,
         "applied_by": release.applied_by,
         "secrets": list(release.secrets),
-        "values": dict(release.values),
+        "values": without_secrets(release.values),
     }
 
 
