@@ -202,7 +202,7 @@ def driver_end_of_life(facts: Facts, _version: Version) -> Iterator[Draft]:
 def _lifetime(facts: Facts, subject: str, path: Path, cluster: str, query: Query, resolution: Resolution) -> Draft:
     if not resolution.lifetimes:
         reason = f"driver {query.driver}: no source tells when its support ends"
-        fix = "Ask the vendor, and add the day to the catalog's tables."
+        fix = "Ask the vendor, and add the day with its source under `catalog.compatibility`."
         return Draft("unknown", subject, path, reason, fix, (cluster,), {"driver": str(query.driver)})
     row = min(resolution.lifetimes, key=lambda each: (each.ends_on or date.max, each.table))
     shown = {
