@@ -167,6 +167,7 @@ def test_one_name_in_two_places_is_refused(shared: Sandbox, tmp_path: Path) -> N
     other.declare()
     refused = other.run("up", "--hosts-only", expect=1)
     assert "sandbox-elsewhere" in refused.stderr
+    assert "sandbox-elsewhere" in other.run("down", expect=1).stderr
     assert_well(shared)
 
 

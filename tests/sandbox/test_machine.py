@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from causeway.errors import Problems
-from causeway.sandbox.checks import GIB, Machine, MissingProgram, Need, verify
+from causeway.errors import Permanent, Problems
+from causeway.sandbox.checks import GIB, Machine, MissingProgram, Need, verify, verify_disk
 from tests.sandbox.small_fleet import Sandbox, make
 
 FIT = Machine(
@@ -51,6 +52,36 @@ def test_too_little_disk_counts_the_image_only_when_it_is_not_cached() -> None:
     small = replace(FIT, free_bytes=3 * GIB)
     assert "5.2 GiB are needed" in problems(small)["too-little-disk"]
     verify(small, Need(new_hosts=9, image_cached=True))
+
+
+def test_hosts_that_inotify_is_enough_for_are_counted_as_up_counts_them() -> None:
+    room = FIT.hosts_by_inotify
+    verify(FIT, Need(new_hosts=room, image_cached=True))
+    assert list(problems(FIT, Need(new_hosts=room + 1, image_cached=True))) == ["too-few-inotify-instances"]
+    assert replace(FIT, inotify_instances=10).hosts_by_inotify == 0
+
+
+def test_clusters_alone_are_refused_where_the_disk_is_too_small(tmp_path: Path) -> None:
+    free = shutil.disk_usage(tmp_path).free
+    verify_disk(tmp_path / "not" / "there", GIB // 4, "a cluster")
+    with pytest.raises(Permanent, match="GiB are needed \\(a cluster\\)"):
+        verify_disk(tmp_path / "not" / "there", free + 1000 * GIB, "a cluster")
+
+
+@pytest.mark.sandbox
+def test_an_up_that_is_refused_has_made_nothing(root: None, tmp_path: Path) -> None:
+    sandbox: Sandbox = make(tmp_path)
+    done = subprocess.run(
+        sandbox.argv("up"),
+        env={**sandbox.environ, "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "missing-program" in done.stderr
+    assert sandbox.traces() == []
 
 
 @pytest.mark.parametrize(

@@ -56,10 +56,15 @@ class Machine:
     home_type: str
     free_bytes: int
 
+    @property
+    def hosts_by_inotify(self) -> int:
+        """How many more hosts root's inotify instances are enough for."""
+        return max(0, (self.inotify_instances - self.inotify_used - INOTIFY_RESERVE) // INOTIFY_PER_HOST)
+
 
 def look(home: Path, cache: Path, missing: Sequence[MissingProgram]) -> Machine:
     """Read the machine's state. The folders need not exist yet; `missing` is what the list of programs lacks."""
-    existing = next(folder for folder in (home, *home.parents) if folder.is_dir())
+    existing = _existing(home)
     return Machine(
         root=os.geteuid() == 0,
         kernel=platform.release(),
@@ -84,6 +89,21 @@ def verify(machine: Machine, need: Need) -> None:
     errors = [error for error in (*_system(machine, need), *_room(machine, need)) if error]
     if errors:
         raise Problems(tuple(errors))
+
+
+def verify_disk(home: Path, needed: int, what: str) -> None:
+    """Raise unless `needed` bytes are free where `home` is, or will be.
+
+    Raises:
+        Permanent: they are not.
+    """
+    free = shutil.disk_usage(_existing(home)).free
+    if needed > free:
+        raise _too_little_disk(home, free, needed, what)
+
+
+def _existing(folder: Path) -> Path:
+    return next(each for each in (folder, *folder.parents) if each.is_dir())
 
 
 def _system(machine: Machine, need: Need) -> Sequence[CausewayError | None]:
@@ -166,13 +186,21 @@ def _room(machine: Machine, need: Need) -> Sequence[CausewayError | None]:
         ),
         None
         if disk <= machine.free_bytes
-        else _error(
-            "too-little-disk",
-            f"{machine.free_bytes / GIB:.1f} GiB are free, {disk / GIB:.1f} GiB are needed "
-            f"({need.new_hosts} new hosts{'' if need.image_cached else ' and their image'})",
-            "free some, or use another disk: CAUSEWAY_HOME=/path/with/room causeway sandbox up",
-            where=str(machine.home),
+        else _too_little_disk(
+            machine.home,
+            machine.free_bytes,
+            disk,
+            f"{need.new_hosts} new hosts{'' if need.image_cached else ' and their image'}",
         ),
+    )
+
+
+def _too_little_disk(home: Path, free: int, needed: int, what: str) -> CausewayError:
+    return _error(
+        "too-little-disk",
+        f"{free / GIB:.1f} GiB are free, {needed / GIB:.1f} GiB are needed ({what})",
+        "free some, or use another disk: CAUSEWAY_HOME=/path/with/room causeway sandbox up",
+        where=str(home),
     )
 
 

@@ -63,9 +63,12 @@ def up(spec: SandboxSpec, layout: Layout, means: Means, parts: Parts, observer: 
     """
     steps = Steps(observer)
     with _alone(layout, observer):
-        _claim(layout)
+        _own(layout)
         if parts.hosts:
             verify(spec, layout, means.missing)
+        if parts.clusters:
+            checks.verify_disk(layout.home, clusters.bytes_needed(spec, layout.home), f"{len(spec.clusters)} clusters")
+        _claim(layout)
         done, statuses = _both(spec, layout, means, parts, steps)
         if parts.hosts:
             if statuses and all(move.action is not Action.STAY_OFF for move in done.moves):
@@ -125,8 +128,8 @@ def _alone(layout: Layout, observer: Observer) -> Iterator[None]:
             layout.lock.unlink(missing_ok=True)
 
 
-def _claim(layout: Layout) -> None:
-    """Note whose sandbox has this name, so that `down --name` finds it and no second checkout mixes with it.
+def _own(layout: Layout) -> None:
+    """Make sure that no other place's sandbox has this name.
 
     Raises:
         Permanent: a sandbox of that name is up from another home.
@@ -139,6 +142,10 @@ def _claim(layout: Layout) -> None:
             where=str(other),
             hint=f"causeway sandbox down --name {layout.fleet}, or give this fleet another name",
         )
+
+
+def _claim(layout: Layout) -> None:
+    """Make the home, and note whose sandbox has this name: so `down --name` finds it, and no other place mixes in."""
     for folder in (layout.home, layout.home.parent, layout.home.parent.parent):
         if not folder.is_dir():
             folder.mkdir(parents=True)
@@ -164,7 +171,7 @@ def down(layout: Layout, observer: Observer) -> bool:
     """Remove everything of a sandbox but the cache. Returns whether there was anything.
 
     Raises:
-        Permanent: it has hosts and we are not root.
+        Permanent: it has hosts and we are not root, or it is another place's.
     """
     root = os.geteuid() == 0
     if not root and layout.owner_note.exists():
@@ -176,6 +183,7 @@ def down(layout: Layout, observer: Observer) -> bool:
         )
     steps = Steps(observer)
     with _alone(layout, observer):
+        _own(layout)
         there = layout.home.is_dir() or (root and (layout.run.is_dir() or of_fleet(layout.fleet).path.is_dir()))
         if not there:
             return False

@@ -3,7 +3,7 @@
 `up`, `down` and `status` are the way in; docs/sandbox/clusters.md says what is real and what is played.
 """
 
-from causeway.sandbox.clusters.lifecycle import down, status, up, wait_ready
+from causeway.sandbox.clusters.lifecycle import bytes_needed, down, status, up, wait_ready
 from causeway.sandbox.clusters.report import ClusterStatus, NodeStatus
 
-__all__ = ["ClusterStatus", "NodeStatus", "down", "status", "up", "wait_ready"]
+__all__ = ["ClusterStatus", "NodeStatus", "bytes_needed", "down", "status", "up", "wait_ready"]

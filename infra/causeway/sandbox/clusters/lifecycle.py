@@ -27,7 +27,13 @@ READY_TIMEOUT_S = 60
 REPORT_TIMEOUT_S = 20
 ATTEMPTS = 3
 CGROUP_NAME = "clusters"
+CLUSTER_BYTES = 256 << 20  # etcd allocates 120 MB ahead; the rest is logs, certificates and room to work
 SIMULATED_LOG = "2000-01-01T00:00:00Z stdout F This container is simulated: kwok plays its life, no program runs.\n"
+
+
+def bytes_needed(spec: SandboxSpec, home: Path) -> int:
+    """The disk that the clusters which are not there yet will take."""
+    return sum(CLUSTER_BYTES for cluster in spec.clusters if not Places(home).cluster(cluster.name).is_dir())
 
 
 def up(spec: SandboxSpec, home: Path, tools: Mapping[str, Path]) -> tuple[ClusterStatus, ...]:
