@@ -12,6 +12,7 @@ import pty
 import re
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 from rich.console import Console
@@ -42,7 +43,7 @@ def printed(command: list[str]) -> str:
 def main() -> None:
     """Command line."""
     out, title, command = Path(sys.argv[1]), sys.argv[2], sys.argv[sys.argv.index("--") + 1 :]
-    console = Console(record=True, width=COLUMNS, file=Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+    console = Console(record=True, width=COLUMNS, file=StringIO())
     console.print(Text.from_ansi(f"$ {title}\n{printed(command).rstrip()}"))
     svg = console.export_svg(title="causeway", unique_id="causeway")
     # fonts come from the reader's own machine, not from an address
