@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
@@ -11,13 +11,14 @@ from causeway.capacity.leases import LeaseEvent, calendar
 from causeway.capacity.money import CostReport
 from causeway.capacity.offer import Capacity
 from causeway.catalog import Catalog
-from causeway.fleet.hosts import Host, PoolHosts
+from causeway.fleet.hosts import PoolHosts
 from causeway.fleet.load import LoadedFleet
 from causeway.plan import rollout
 from causeway.plan.durations import Durations, default_durations
-from causeway.plan.fingerprint import UNSEALED, Seal, desired_state, intent
-from causeway.plan.hostvars import PoolVariables, difference, effective, pool_variables
-from causeway.plan.model import Baseline, ClusterPlan, FleetPlan, HostPlan, LeasePlan
+from causeway.plan.fingerprint import UNSEALED, Seal
+from causeway.plan.host_plans import HostPlans
+from causeway.plan.hostvars import PoolVariables, pool_variables
+from causeway.plan.model import Baseline, ClusterPlan, FleetPlan, LeasePlan
 from causeway.plan.playbook_code import CodeOf
 from causeway.plan.releases import Scope, releases
 from causeway.policy.findings import Finding
@@ -105,52 +106,20 @@ def _baselines(sources: Sources, cluster: str) -> tuple[Baseline, ...]:
 def _baseline(sources: Sources, hosts: PoolHosts) -> Baseline:
     variables = pool_variables(sources.loaded, sources.catalog, hosts.cluster, hosts.pool)
     code = sources.code_of(variables)
+    differing = HostPlans(variables, hosts, sources.seal, code)
     return Baseline(
         cluster=hosts.cluster,
         pool=hosts.pool,
         accelerator=sources.loaded.fleet.clusters[hosts.cluster].pools[hosts.pool].accelerator,
         variables=variables,
         names=hosts.names,
-        intent=intent(effective(variables.variables, {}), sources.seal),
+        intent=differing.pool_intent,
         code=code,
-        differing=MappingProxyType({host.name: host for host in _differing(sources, variables, hosts, code)}),
+        differing=differing,
         rollout=rollout.rollout_plan(
             sources.loaded, sources.capacity, hosts, variables.role, sources.durations, sources.on
         ),
         retired=tuple(hosts.retired),
-    )
-
-
-def _differing(sources: Sources, variables: PoolVariables, hosts: PoolHosts, code: str | None) -> Iterator[HostPlan]:
-    if not variables.numbered and not hosts.records:
-        return
-    for number, name in hosts.numbered():
-        record = hosts.records.get(name)
-        own = difference(variables, number, record)
-        if not own and (record is None or record.state == "in_service"):
-            continue
-        yield _host(sources.seal, variables.variables, name, number, record or hosts.host(name), own, code)
-
-
-def _host(
-    seal: Seal,
-    pool: Mapping[str, object],
-    name: str,
-    number: int,
-    record: Host,
-    own: Mapping[str, object],
-    code: str | None,
-) -> HostPlan:
-    fingerprint = intent(effective(pool, own), seal)
-    return HostPlan(
-        name=name,
-        number=number,
-        state=record.state,
-        reason=record.reason,
-        until=record.until,
-        variables=own,
-        intent=fingerprint,
-        desired=desired_state(record.state, fingerprint, code),
     )
 
 

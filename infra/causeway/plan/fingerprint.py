@@ -73,10 +73,35 @@ def intent(variables: Mapping[str, Any], seal: Seal = UNSEALED) -> str:
         variables: every variable that describes the host, versions among them (`hostvars.effective`).
         seal: key and values of the secrets that variables name.
     """
-    return digest({name: _sealed(value, seal) for name, value in variables.items()})[:INTENT_LENGTH]
+    return SharedIntent(variables, seal).of({})
+
+
+class SharedIntent:
+    """Intents of hosts that have most of their variables in common, whose canonical text is made once.
+
+    Args:
+        variables: the variables that they have in common.
+        seal: key and values of the secrets that variables name.
+    """
+
+    def __init__(self, variables: Mapping[str, Any], seal: Seal = UNSEALED) -> None:
+        self._seal = seal
+        self._texts = {name: self._text(name, variables[name]) for name in sorted(variables)}
+
+    def _text(self, name: str, value: Any) -> str:
+        return f"{canonical(name)}:{canonical(_sealed(value, self._seal))}"
+
+    def of(self, own: Mapping[str, Any]) -> str:
+        """The intent of a host with these variables over the common ones."""
+        texts = self._texts | {name: self._text(name, value) for name, value in own.items()}
+        names = texts if len(texts) == len(self._texts) else sorted(texts)
+        text = ",".join(texts[name] for name in names)
+        return hashlib.sha256(f"{{{text}}}".encode()).hexdigest()[:INTENT_LENGTH]
 
 
 def _sealed(value: Any, seal: Seal) -> Any:
+    if isinstance(value, str):  # by far the most common, and the look for mappings costs most
+        return value
     name = _secret_name(value)
     if name is not None:
         return {SECRET_KEY: name, "digest": seal.of(name)}
