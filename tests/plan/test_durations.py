@@ -105,7 +105,7 @@ def simulated(waves: list[int], soak: int, window: Window, on: date) -> tuple[in
     return len(used), max(used)
 
 
-@settings(derandomize=True, max_examples=80, deadline=None)
+@settings(derandomize=True, max_examples=50, deadline=None)
 @given(
     runs=st.lists(st.tuples(st.integers(1, 6), st.integers(1, 4)), min_size=1, max_size=4),
     per_host=st.integers(1, 200),

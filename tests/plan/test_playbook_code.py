@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,7 +17,7 @@ from causeway.plan.hostvars import PoolVariables, pool_variables
 from causeway.plan.playbook_code import code_of, reached
 from causeway.plan.playbook_conditions import addressed, pattern, possible
 from causeway.plan.playbook_files import PlaybookFiles
-from tests.plan.fleets import NORTH, sandbox
+from tests.plan.fleets import NORTH, changed, sandbox
 
 FIXTURE = Path(__file__).parent / "playbooks"
 VENDORS = ("ascend", "cambricon", "h20", "system")
@@ -37,11 +38,33 @@ Codes = Callable[[Path], dict[str, str | None]]
 
 @pytest.fixture(scope="session")
 def codes(pools: dict[str, PoolVariables]) -> Codes:
-    def of(playbooks: Path) -> dict[str, str | None]:
+    @cache
+    def unchanged() -> dict[str, str | None]:
+        return walked(FIXTURE)
+
+    def walked(playbooks: Path) -> dict[str, str | None]:
         code = code_of(playbooks)
         return {name: code(pool) for name, pool in pools.items()}
 
-    return of
+    return lambda playbooks: unchanged() if playbooks == FIXTURE else walked(playbooks)
+
+
+def test_a_pool_s_code_is_the_same_whichever_pools_were_asked_before(
+    codes: Codes, pools: dict[str, PoolVariables]
+) -> None:
+    assert {name: code_of(FIXTURE)(pool) for name, pool in pools.items()} == codes(FIXTURE)
+    code = code_of(FIXTURE)
+    assert {name: code(pools[name]) for name in reversed(VENDORS)} == codes(FIXTURE)
+    assert [code(pools[name]) for name in VENDORS] == list(codes(FIXTURE).values())
+
+
+def test_a_pool_like_another_in_all_that_plays_name_has_its_code() -> None:
+    code = code_of(FIXTURE)
+    renamed = changed(lambda document: document["clusters"].update(other=document["clusters"].pop(NORTH)))
+    one = pool_variables(sandbox(), load_catalog(), NORTH, "h20")
+    other = pool_variables(renamed, load_catalog(), "other", "h20")
+    assert one.context != other.context
+    assert code(one) == code(other) == code_of(FIXTURE)(other)
 
 
 def files_of(playbooks: Path, pool: PoolVariables) -> set[str]:

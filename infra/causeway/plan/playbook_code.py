@@ -11,8 +11,9 @@ from pathlib import Path
 
 from causeway.plan.fingerprint import CODE_LENGTH, digest
 from causeway.plan.hostvars import PoolVariables
+from causeway.plan.playbook_conditions import addressed
 from causeway.plan.playbook_files import PlaybookFiles
-from causeway.plan.playbook_reach import Reach
+from causeway.plan.playbook_reach import Reach, group_files
 
 ENTRY = "site.yml"
 """The playbook that composes the plays of a pool."""
@@ -33,12 +34,17 @@ def code_of(playbooks: Path) -> CodeOf:
     """
     files = PlaybookFiles(playbooks)
     entry = files.root / ENTRY
+    walks: list[tuple[Reach, str | None]] = []
 
     def of(pool: PoolVariables) -> str | None:
         if not entry.is_file():
             return None
-        reach = reached(files, pool)
-        return None if reach.lacking else digest(reach.parts)[:CODE_LENGTH]
+        for walk, code in walks:
+            if _same(walk, pool):
+                return code
+        walk = reached(files, pool)
+        walks.append((walk, None if walk.lacking else digest(walk.parts)[:CODE_LENGTH]))
+        return walks[-1][1]
 
     return of
 
@@ -48,3 +54,13 @@ def reached(files: PlaybookFiles, pool: PoolVariables) -> Reach:
     reach = Reach(files, pool.context, pool.groups)
     reach.playbook(files.root / ENTRY)
     return reach
+
+
+def _same(walk: Reach, pool: PoolVariables) -> bool:
+    """Whether a walk for this pool would find the same, since all that decided the walk is the same."""
+    groups = frozenset(pool.groups)
+    return (
+        all(walk.known.get(name) == pool.context.get(name) for name in walk.used)
+        and all(addressed(hosts, groups) == included for hosts, included in walk.asked)
+        and all(group_files(each, walk.groups) == group_files(each, pool.groups) for each in walk.group_values)
+    )

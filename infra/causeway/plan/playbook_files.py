@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import yaml
 
 from causeway.errors import Location, Permanent
 from causeway.plan.fingerprint import canonical
+
+_CONTEXT = re.compile(r"causeway__\w+")
 
 
 class Mapped(dict[Any, Any]):
@@ -54,6 +57,7 @@ class PlaybookFiles:
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self._parsed: dict[Path, Any] = {}
+        self._known_names: dict[Path, frozenset[str]] = {}
         self._digests: dict[Path, str] = {}
 
     def name(self, path: Path) -> str:
@@ -72,13 +76,20 @@ class PlaybookFiles:
         """
         if path not in self._parsed:
             try:
-                self._parsed[path] = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
+                text = path.read_text(encoding="utf-8")
+                self._known_names[path] = frozenset(_CONTEXT.findall(text))
+                self._parsed[path] = yaml.load(text, _Loader)  # noqa: S506 - a safe loader
             except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
                 mark = getattr(error, "problem_mark", None)
                 where = self.at(path, mark.line + 1 if mark else 0)
                 reason = f"cannot be read as YAML: {getattr(error, 'problem', None) or error}"
                 raise Permanent("playbook-unreadable", reason, where=where, hint="mend the file") from error
         return self._parsed[path]
+
+    def known_names(self, path: Path) -> frozenset[str]:
+        """Variables of the context that a YAML file names anywhere."""
+        self.parse(path)
+        return self._known_names[path]
 
     def mappings(self, path: Path) -> list[Mapped]:
         """The entries of a list of plays or tasks.

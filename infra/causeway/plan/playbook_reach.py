@@ -7,7 +7,6 @@ texts of argument specifications never count.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -17,6 +16,7 @@ from typing import Any
 from causeway.errors import Location, Permanent
 from causeway.plan.playbook_conditions import ANY, addressed, pattern, possible
 from causeway.plan.playbook_files import Mapped, PlaybookFiles, meaning
+from causeway.plan.playbook_tasks import action, called, lookups, mapping, undocumented
 
 _SECTIONS = ("pre_tasks", "tasks", "post_tasks", "handlers")
 _BLOCKS = ("block", "rescue", "always")
@@ -27,16 +27,9 @@ _SHARED_PLUGINS = ("filter", "lookup", "test", "vars")
 _MODULE_PLUGINS = ("modules", "action")
 _TEMPLATES = frozenset({"template"})
 _FILES = frozenset({"copy", "unarchive", "script", "assemble"})
-_DOCUMENTING = frozenset({"description", "short_description", "author", "version_added"})
 _META = ("dependencies", "allow_duplicates", "collections")
-_LOOKUP = re.compile(
-    r"""(?:lookup|query|q)\(\s*['"](?:ansible\.builtin\.)?(file|template)['"]\s*,\s*['"]([^'"]+)['"]"""
-)
 _INCLUDED = re.compile(rb"""\{%[-+]?\s*(?:include|import|extends|from)\s+['"]([^'"]+)['"]""")
 _UTILITY = re.compile(r"module_utils\.([A-Za-z_0-9]+)")
-_TEMPLATE = re.compile(r"\{\{.*?\}\}")
-_HIDE = str.maketrans({" ": "\x01", "'": "\x02", '"': "\x03"})
-_SHOW = str.maketrans({"\x01": " ", "\x02": "'", "\x03": '"'})
 _UNNEEDED = frozenset({"name", "hosts"})
 
 
@@ -56,6 +49,12 @@ class Reach:
     parts: dict[str, str] = field(default_factory=dict)
     lacking: set[str] = field(default_factory=set)
     """Roles that the declaration names and these playbooks do not have."""
+    used: set[str] = field(default_factory=set)
+    """Known variables that the reached YAML names: nothing else of the pool's context can have decided anything."""
+    asked: list[tuple[Any, bool]] = field(default_factory=list)
+    """`hosts` of each play that was met, and whether they can include the pool."""
+    group_values: set[Path] = field(default_factory=set)
+    """Folders of groups' variables that were looked into."""
     _plays: int = 0
     _importing: list[Path] = field(default_factory=list)
 
@@ -65,11 +64,13 @@ class Reach:
         Raises:
             Permanent: a file is named that does not exist, lies elsewhere or cannot be read.
         """
+        self.used |= self.files.known_names(path)
         for play in self.files.mappings(path):
             place = _Place(path, play, None)
-            imported = _action(play, "import_playbook")
-            included = possible(play.get("when"), self.known) and addressed(play.get("hosts"), frozenset(self.groups))
-            if not included:
+            imported = action(play, "import_playbook")
+            includes = addressed(play.get("hosts"), frozenset(self.groups))
+            self.asked.append((play.get("hosts"), includes))
+            if not includes or not possible(play.get("when"), self.known):
                 continue
             self._plays += 1
             self._enter(path, {k: v for k, v in play.items() if k not in _UNNEEDED}, f"#{self._plays}")
@@ -84,8 +85,8 @@ class Reach:
                 self._importing.pop()
 
     def _play(self, place: _Place, play: Mapped) -> None:
-        for group in ("all", *self.groups):
-            self._values(_part_files(place.file.parent / "group_vars", group))
+        self.group_values.add(place.file.parent / "group_vars")
+        self._values(group_files(place.file.parent / "group_vars", self.groups))
         for kind in _SHARED_PLUGINS:
             self._all(self.files.root / "plugins" / kind)
         for entry in play.get("vars_files") or ():
@@ -127,7 +128,7 @@ class Reach:
         role = place.role
         assert role is not None  # noqa: S101 - `within` gave it
         for path in _part_files(role / "meta", "argument_specs"):
-            self._enter(path, _undocumented(self.files.parse(path)))
+            self._enter(path, undocumented(self.files.parse(path)))
         for path in _part_files(role / "meta", "main"):
             meta = self.files.mapping(path)
             if self._enter(path, {key: meta[key] for key in _META if meta.get(key)}):
@@ -165,27 +166,27 @@ class Reach:
             for section in _BLOCKS:
                 self._tasks(here, task.get(section))
             for key, value in task.items():
-                action, given = _called(str(key), value)
-                self._called(here, action, {**_mapping(task.get("args")), **given})
-            for kind, name in _lookups({key: value for key, value in task.items() if key not in _BLOCKS}):
+                module, given = called(str(key), value)
+                self._called(here, module, {**mapping(task.get("args")), **given})
+            for kind, name in lookups({key: value for key, value in task.items() if key not in _BLOCKS}):
                 self._content(here, f"{kind}s", name, optional=True)
 
-    def _called(self, place: _Place, action: str, given: Mapping[str, Any]) -> None:
+    def _called(self, place: _Place, module: str, given: Mapping[str, Any]) -> None:
         source = given.get("src", given.get("file", given.get("_plain")))
-        if action in ("include_tasks", "import_tasks"):
+        if module in ("include_tasks", "import_tasks"):
             for path in self._find(place, [place.file.parent, *place.below("tasks"), place.play], str(source)):
                 self._task_file(place, path)
-        elif action in ("include_role", "import_role"):
+        elif module in ("include_role", "import_role"):
             self._role(place, given)
-        elif action == "include_vars":
+        elif module == "include_vars":
             name = str(given.get("dir", source))
             self._values(self._find(place, [*place.below("vars"), *place.below(""), place.file.parent], name))
-        elif action in _TEMPLATES and source is not None:
+        elif module in _TEMPLATES and source is not None:
             self._content(place, "templates", str(source))
-        elif action in _FILES and source is not None and str(given.get("remote_src")).lower() not in ("true", "yes"):
+        elif module in _FILES and source is not None and str(given.get("remote_src")).lower() not in ("true", "yes"):
             self._content(place, "files", str(source))
         else:
-            self._module(action.rpartition(".")[2])
+            self._module(module.rpartition(".")[2])
 
     def _module(self, name: str) -> None:
         for kind in _MODULE_PLUGINS:
@@ -255,6 +256,7 @@ class Reach:
         known = name in self.parts
         if not known:
             self.parts[name] = meaning(content)
+            self.used |= self.files.known_names(path)
         return not known
 
     def _bytes(self, path: Path) -> bool:
@@ -297,7 +299,7 @@ class _Place:
         """What a name can come to: for each entry of a loop that is written out, and once without one."""
         folders = {"playbook_dir": str(self.play), "role_path": str(self.role or "")}
         task = self.entry if isinstance(self.entry, Mapping) else {}
-        variable = str(_mapping(task.get("loop_control")).get("loop_var", "item"))
+        variable = str(mapping(task.get("loop_control")).get("loop_var", "item"))
         entries = next((task[key] for key in _LOOPS if isinstance(task.get(key), list)), None)
         if entries is None or variable not in name:
             return [pattern(name, {**known, **folders})]
@@ -326,74 +328,14 @@ def _files_below(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
 
 
+def group_files(folder: Path, groups: Iterable[str]) -> list[Path]:
+    """Files of variables that Ansible takes from a folder `group_vars` for hosts of some groups."""
+    return [path for group in ("all", *groups) for path in _part_files(folder, group)]
+
+
 def _part_files(folder: Path, name: str) -> list[Path]:
     """The files that Ansible takes for a part's name: with an ending, without one, or all below a folder."""
     if ANY in name:
         return _matching(folder, f"{name.removesuffix('.yml').removesuffix('.yaml')}*")
     exact = [path for path in (folder / f"{name}.yml", folder / f"{name}.yaml", folder / name) if path.is_file()]
     return exact[:1] or [path for path in _files_below(folder / name) if path.suffix in (".yml", ".yaml")]
-
-
-def _action(entry: Mapping[str, Any], action: str) -> Any:
-    return entry.get(f"ansible.builtin.{action}", entry.get(action))
-
-
-def _called(key: str, value: Any) -> tuple[str, Mapping[str, Any]]:
-    """Module and arguments of an entry of a task, whichever of Ansible's ways it is written in."""
-    given: Mapping[str, Any] = value if isinstance(value, Mapping) else _plain_arguments(value)
-    if key in ("action", "local_action"):
-        key, _, rest = value.partition(" ") if isinstance(value, str) else (str(given.get("module")), "", "")
-        given = _plain_arguments(rest) if isinstance(value, str) else given
-    return key.removeprefix("ansible.builtin.").removeprefix("ansible.legacy."), given
-
-
-def _plain_arguments(value: Any) -> dict[str, str]:
-    """`src=a dest=/b` as a mapping, and the first word that is no such pair as `_plain`."""
-    found: dict[str, str] = {}
-    for word in _split(value) if isinstance(value, str) else ():
-        key, sign, text = word.partition("=")
-        if sign and key.isidentifier():
-            found[key] = text
-        else:
-            found.setdefault("_plain", word)
-    return found
-
-
-def _split(text: str) -> list[str]:
-    """Words, with quotes as a shell reads them; a template is one word whatever stands in it."""
-    held = _TEMPLATE.sub(lambda match: match.group().translate(_HIDE), text)
-    try:
-        words = shlex.split(held)
-    except ValueError:
-        words = held.split()
-    return [word.translate(_SHOW) for word in words]
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _lookups(value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield from _LOOKUP.findall(value)
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _lookups(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _lookups(item)
-
-
-def _undocumented(value: Any) -> Any:
-    """Argument specifications without their texts. An option that is called `description` is no text and stays."""
-    if isinstance(value, list):
-        return [_undocumented(item) for item in value]
-    if not isinstance(value, Mapping):
-        return value
-    return {
-        key: {name: _undocumented(spec) for name, spec in item.items()}
-        if key == "options" and isinstance(item, Mapping)
-        else _undocumented(item)
-        for key, item in value.items()
-        if key not in _DOCUMENTING
-    }
