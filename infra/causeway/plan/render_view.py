@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from causeway.plan import render_words as words
 from causeway.plan.diff_fields import ABSENT, Change
 from causeway.plan.diff_hosts import LEAVING
-from causeway.plan.diff_model import CapacityDiff, HostsChange, PlanDiff, PoolDiff, ReleaseDiff
+from causeway.plan.diff_model import CapacityDiff, HostsChange, Kind, PlanDiff, PoolDiff, ReleaseDiff
 from causeway.plan.disruption import ORDER
 from causeway.plan.ranges import summary
 
@@ -16,6 +17,7 @@ NOT_LOOKED_AT = (
     "This compares two declarations. It looked at no host, no cluster and no stored state: what runs there may "
     "differ from both sides, and hosts that already are as they should be are left alone."
 )
+_RELEASES: tuple[tuple[Kind, str], ...] = (("removed", "{} deleted"), ("changed", "{} changed"), ("added", "{} new"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,10 @@ def headline(diff: PlanDiff) -> str:
     pools = list(diff.pools())
     leaving = [pool.impact for pool in pools if pool.impact is not None and pool.impact.disruption in LEAVING]
     out = [len(hosts.names) for pool in pools for hosts in pool.hosts if _goes_out(hosts)]
+    clusters = Counter(cluster.kind for cluster in diff.clusters)
+    releases = Counter(release.kind for release in diff.releases())
     counts = (
+        (clusters["removed"], "cluster", "{} deleted"),
         (sum(impact.hosts for impact in leaving if impact.disruption == "reboot"), "host", "{} reboot"),
         (sum(impact.hosts for impact in leaving if impact.disruption == "drain"), "host", "{} drained"),
         (sum(impact.accelerators_out for impact in leaving), "accelerator", "at most {} out of service at once"),
@@ -103,11 +108,17 @@ def headline(diff: PlanDiff) -> str:
         (sum(len(pool.removed) + len(pool.retired) for pool in pools), "host", "{} removed"),
         (sum(len(pool.added) + len(pool.returned) for pool in pools), "host", "{} added"),
         (sum(len(move.names) for move in diff.moved), "host", "{} moved to another pool"),
-        (sum(1 for _ in diff.releases()), "release", "{} changed"),
+        (clusters["added"], "cluster", "{} new"),
+        *((releases[kind], "release", text) for kind, text in _RELEASES),
         (len(diff.findings.blocking), "finding", "refused by {}"),
     )
     told = [text.format(words.count(number, one)) for number, one, text in counts if number]
-    return f"{', '.join([*told, *([] if leaving or out else ['no host leaves service'])])}.".capitalize()
+    if diff.money.comparable and diff.money.fleet.difference:
+        told.append(f"{words.difference(diff.money.fleet)} {diff.money.currency[1]} a month")
+    if not (leaving or out or clusters["removed"]):
+        told.append("no host leaves service")
+    sentence = ", ".join(told)
+    return f"{sentence[:1].upper()}{sentence[1:]}."
 
 
 def _risk(pool: PoolDiff) -> tuple[int, int, str]:
