@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -23,9 +23,23 @@ FIXTURE = Path(__file__).parent / "playbooks"
 VENDORS = ("ascend", "cambricon", "h20", "system")
 
 
+CONTENT = {path.relative_to(FIXTURE): path.read_bytes() for path in FIXTURE.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="session")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(FIXTURE, tmp_path_factory.mktemp("code") / "playbooks"))
+
+
 @pytest.fixture
-def playbooks(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(FIXTURE, tmp_path / "playbooks"))
+def playbooks(copied: Path) -> Iterator[Path]:
+    """A copy of the playbooks that a test may change; what it changed is written back after it."""
+    yield copied
+    for name, content in CONTENT.items():
+        path = copied / name
+        if not path.is_file() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
 
 
 @pytest.fixture(scope="session")
