@@ -12,6 +12,7 @@ from pathlib import Path
 
 from causeway.errors import CausewayError, Permanent, Problems
 from causeway.sandbox import cgroup
+from causeway.sandbox.command import as_root
 
 MIN_KERNEL = (5, 14)  # the first with cgroup.kill
 INOTIFY_PER_HOST = 7
@@ -111,7 +112,7 @@ def _system(machine: Machine, need: Need) -> Sequence[CausewayError | None]:
         None
         if machine.root
         else _error(
-            "not-root", "sandbox hosts need root: systemd-nspawn refuses to work without", "sudo -E causeway sandbox up"
+            "not-root", "sandbox hosts need root: systemd-nspawn refuses to work without", as_root("sandbox up")
         ),
         _kernel(machine),
         None

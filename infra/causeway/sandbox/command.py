@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +13,11 @@ from causeway.errors import Permanent, Retryable
 # Joins the control group before it becomes the daemon, so that there is no instant at which `down` could miss it.
 _JOIN = 'mkdir -p "$1" && echo $$ >"$1/cgroup.procs" && shift && exec "$@"'
 TAIL = 1200
+
+
+def as_root(words: str) -> str:
+    """The command line with which a user runs `causeway` as root: sudo does not look for it on the user's PATH."""
+    return f"sudo -E {shlex.quote(str(Path(sys.prefix) / 'bin' / 'causeway'))} {words}"
 
 
 def run(

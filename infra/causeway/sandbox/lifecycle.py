@@ -17,6 +17,7 @@ from causeway.sandbox import cache as store
 from causeway.sandbox import checks, clusters, hosts, network, ssh
 from causeway.sandbox.cgroup import destroy, of_fleet
 from causeway.sandbox.clusters import ClusterStatus
+from causeway.sandbox.command import as_root
 from causeway.sandbox.host_side import HostSide, hosts_up, in_parallel, raise_together, verify
 from causeway.sandbox.layout import RUN_ROOT, Layout, recorded_home
 from causeway.sandbox.moves import Action, Move
@@ -179,8 +180,10 @@ def down(layout: Layout, observer: Observer) -> bool:
             "not-root",
             "this sandbox has hosts, and only root can end them",
             subject=layout.fleet,
-            hint="sudo -E causeway sandbox down",
+            hint=as_root("sandbox down"),
         )
+    if not root and not layout.home.is_dir():  # where the lock would be
+        return False
     steps = Steps(observer)
     with _alone(layout, observer):
         _own(layout)

@@ -21,6 +21,7 @@ from causeway.sandbox.clusters.look import look, reported
 from causeway.sandbox.clusters.places import Places
 from causeway.sandbox.clusters.registration import register
 from causeway.sandbox.clusters.report import ClusterStatus
+from causeway.sandbox.command import as_root
 from causeway.sandbox.spec import ClusterSpec, SandboxSpec
 
 READY_TIMEOUT_S = 60
@@ -128,7 +129,7 @@ def _prepare(places: Places) -> None:
             "not-yours",
             "another user made these clusters",
             where=str(places.root),
-            hint="sudo -E causeway sandbox up, or sudo -E causeway sandbox down first",
+            hint=f"{as_root('sandbox up')}, or the same with `down` first",
         )
     places.root.mkdir(parents=True, exist_ok=True)
     places.root.chmod(0o700)

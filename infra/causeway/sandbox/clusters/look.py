@@ -11,13 +11,14 @@ from causeway.sandbox.clusters.api import Api
 from causeway.sandbox.clusters.controller import daemon
 from causeway.sandbox.clusters.kwokctl import COMPONENTS, ControlPlane
 from causeway.sandbox.clusters.report import ClusterStatus, NodeStatus
+from causeway.sandbox.command import as_root
 
 
 def look(plane: ControlPlane, *, controller: bool) -> ClusterStatus:
     """The cluster as it is. `controller`: the sandbox's controller runs."""
     root = plane.places.root
     if root.is_dir() and not os.access(root, os.R_OK | os.X_OK):
-        return ClusterStatus(plane.name, "unreadable", note="another user made it: sudo -E causeway sandbox status")
+        return ClusterStatus(plane.name, "unreadable", note=f"another user made it: {as_root('sandbox status')}")
     missing = plane.missing() + (() if controller else (daemon.NAME,))
     access = plane.access()
     if access is None:
