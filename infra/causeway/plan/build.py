@@ -18,9 +18,10 @@ from causeway.plan.durations import Durations, default_durations
 from causeway.plan.fingerprint import UNSEALED, Seal
 from causeway.plan.host_plans import HostPlans
 from causeway.plan.hostvars import PoolVariables, pool_variables
-from causeway.plan.model import Baseline, ClusterPlan, FleetPlan, LeasePlan
+from causeway.plan.model import Baseline, ClusterPlan, FleetPlan, LeasePlan, VersionSet
 from causeway.plan.playbook_code import CodeOf
 from causeway.plan.releases import Scope, releases
+from causeway.policy.compatibility import query_of
 from causeway.policy.findings import Finding
 
 
@@ -91,7 +92,22 @@ def _cluster(
         pools=tuple(pool for (cluster, _), pool in sources.capacity.pools.items() if cluster == name),
         monthly=sources.cost.monthly_of(name),
         findings=tuple(finding for finding in findings if name in finding.clusters),
+        versions=tuple(_versions(sources, name)),
     )
+
+
+def _versions(sources: Sources, cluster: str) -> Iterator[VersionSet]:
+    """The versions of each pool with accelerators, then of each engine on it."""
+    fleet = sources.loaded.fleet
+    declared = fleet.clusters[cluster]
+    for name, pool in declared.pools.items():
+        if not pool.accelerator:
+            continue
+        yield VersionSet(name, None, None, query_of(declared, pool))
+        for part in sources.capacity.parts_on(cluster, name):
+            engine = fleet.workloads[part.workload].serve[part.index].engine if part.index >= 0 else None
+            if engine is not None:
+                yield VersionSet(name, part.workload, part.index, query_of(declared, pool, engine))
 
 
 def _baselines(sources: Sources, cluster: str) -> tuple[Baseline, ...]:

@@ -9,6 +9,7 @@ from causeway.plan import diff_contracts
 from causeway.plan.diff_fields import changes
 from causeway.plan.diff_hosts import names_changed
 from causeway.plan.diff_model import CapacityDiff, ClusterDiff, HostMove, Kind, PlanDiff, ReleaseDiff, Side
+from causeway.plan.diff_order import orders
 from causeway.plan.diff_pools import Judge, PoolSide
 from causeway.plan.disruption import Disruptions
 from causeway.plan.durations import Durations, default_durations
@@ -43,6 +44,7 @@ def diff(
         leases=tuple(diff_contracts.leases(before, after)),
         money=diff_contracts.money(before, after),
         findings=diff_contracts.findings(before, after),
+        orders=tuple(orders(disruptions.catalog, before, after)),
     )
 
 

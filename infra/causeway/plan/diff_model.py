@@ -13,6 +13,7 @@ from causeway.capacity.offer import PoolCapacity
 from causeway.fleet.catalog_entries import Disruption
 from causeway.fleet.hosts import HostState
 from causeway.plan.diff_fields import Change
+from causeway.plan.diff_order import OrderChange
 from causeway.plan.durations import TimeEstimate
 from causeway.plan.moves import PartMove
 from causeway.policy.findings import Finding
@@ -242,6 +243,8 @@ class PlanDiff:
     leases: tuple[LeaseDiff, ...]
     money: MoneyDiff
     findings: FindingsDiff = field(default_factory=FindingsDiff)
+    orders: tuple[OrderChange, ...] = ()
+    """In which order drivers and engines change."""
 
     @property
     def empty(self) -> bool:

@@ -14,6 +14,7 @@ from causeway.capacity.figures import Figure
 from causeway.capacity.leases import LeaseEvent
 from causeway.capacity.money import CostReport
 from causeway.capacity.offer import PoolCapacity
+from causeway.catalog.query import Query
 from causeway.fleet.clusters import Rollout
 from causeway.fleet.hosts import HostState
 from causeway.plan.durations import TimeEstimate
@@ -134,6 +135,18 @@ class LeasePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionSet:
+    """The versions of a pool, or of an engine on it, as the compatibility tables are asked for them."""
+
+    pool: str
+    workload: str | None
+    """None for the pool itself."""
+    index: int | None
+    """Position under the workload's `serve`."""
+    query: Query
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterPlan:
     """Everything that one cluster, one stack, needs."""
 
@@ -148,6 +161,7 @@ class ClusterPlan:
     pools: tuple[PoolCapacity, ...]
     monthly: Figure
     findings: tuple[Finding, ...]
+    versions: tuple[VersionSet, ...] = ()
 
     @property
     def hosts(self) -> int:

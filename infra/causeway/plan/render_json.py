@@ -7,6 +7,7 @@ from typing import Any
 
 from causeway.capacity.offer import PoolCapacity
 from causeway.plan.diff_model import ClusterDiff, Impact, MoneyChange, PlanDiff, PoolDiff, ReleaseDiff, Side
+from causeway.plan.diff_order import OrderChange
 from causeway.plan.durations import TimeEstimate
 from causeway.plan.ranges import fold
 from causeway.plan.render_view import NOT_LOOKED_AT, headline
@@ -31,6 +32,7 @@ def diff_document(diff: PlanDiff, before: str, after: str) -> dict[str, Any]:
             {"from": "/".join(move.source), "to": "/".join(move.target), "hosts": list(fold(move.names))}
             for move in diff.moved
         ],
+        "orders": [_order(change) for change in diff.orders],
         "leases": [
             {
                 "lease": lease.lease,
@@ -54,6 +56,24 @@ def diff_document(diff: PlanDiff, before: str, after: str) -> dict[str, Any]:
             "same_refusing": sum(finding.blocks for finding in found.same),
         },
         "not_looked_at": NOT_LOOKED_AT,
+    }
+
+
+def _order(change: OrderChange) -> dict[str, Any]:
+    return {
+        "subject": change.subject,
+        "direction": change.plan.direction,
+        "feasible": change.plan.feasible,
+        "reason": change.plan.reason,
+        "steps": [
+            {
+                "where": step.where,
+                "changes": {field: {"before": old, "after": new} for field, (old, new) in step.changes.items()},
+                "sequence": list(step.sequence),
+                "verdict": step.verdict,
+            }
+            for step in change.plan.steps
+        ],
     }
 
 

@@ -41,6 +41,7 @@ def print_diff(out: Console, diff: PlanDiff, before: str, after: str) -> None:
 def _print_changes(out: Console, diff: PlanDiff) -> None:
     shown = view(diff)
     _reaches(out, "What leaves service", shown.leaving)
+    _items(out, "In this order", shown.orders, "cyan")
     _items(out, "What is deleted, replaced or taken out", shown.lost, "red")
     _findings(out, diff.findings)
     _items(out, "Leases", shown.leases, "yellow")

@@ -10,6 +10,7 @@ from causeway.plan import render_words as words
 from causeway.plan.diff_fields import ABSENT, Change
 from causeway.plan.diff_hosts import LEAVING
 from causeway.plan.diff_model import CapacityDiff, HostsChange, Kind, PlanDiff, PoolDiff, ReleaseDiff
+from causeway.plan.diff_order import told
 from causeway.plan.disruption import ORDER
 from causeway.plan.ranges import summary
 
@@ -58,6 +59,8 @@ class View:
     """Pools whose hosts leave service."""
     in_place: tuple[Reach, ...]
     """Pools whose hosts change without leaving service."""
+    orders: tuple[Item, ...]
+    """In which order drivers and engines change."""
     lost: tuple[Item, ...]
     """Deleted, replaced, retired, out of service."""
     came: tuple[Item, ...]
@@ -78,6 +81,7 @@ def view(diff: PlanDiff) -> View:
     return View(
         leaving=tuple(reach for _, reach in reaches if reach is not None and reach.what in LEAVING),
         in_place=tuple(reach for _, reach in reaches if reach is not None and reach.what not in LEAVING),
+        orders=tuple(Item(change.subject, told(change.plan)) for change in diff.orders),
         lost=tuple(_lost(diff)),
         came=tuple(_came(diff)),
         leases=tuple(_leases(diff)),
