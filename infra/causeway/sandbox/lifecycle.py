@@ -175,7 +175,7 @@ def down(layout: Layout, observer: Observer) -> bool:
         Permanent: it has hosts and we are not root, or it is another place's.
     """
     root = os.geteuid() == 0
-    if not root and layout.owner_note.exists():
+    if not root and recorded_home(layout.fleet) == layout.home:
         raise Permanent(
             "not-root",
             "this sandbox has hosts, and only root can end them",
@@ -186,7 +186,8 @@ def down(layout: Layout, observer: Observer) -> bool:
         return False
     steps = Steps(observer)
     with _alone(layout, observer):
-        _own(layout)
+        if root:  # clusters alone have no name that another place's hosts could have
+            _own(layout)
         there = layout.home.is_dir() or (root and (layout.run.is_dir() or of_fleet(layout.fleet).path.is_dir()))
         if not there:
             return False

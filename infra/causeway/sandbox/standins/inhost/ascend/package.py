@@ -134,6 +134,8 @@ class Journal:
     def _append(self, name: str, line: str, mode: int) -> None:
         path = self.machine.path(name)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        if path.exists():
+            path.chmod(mode | 0o200)  # the installer also runs for one who is not root
         with path.open("a") as stream:
             stream.write(line + "\n")
         path.chmod(mode)
