@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from causeway.capacity.offer import PoolCapacity, WorkloadPart
+from causeway.capacity.packing import pack
 from causeway.fleet.clusters import Pool
 from causeway.fleet.workloads import Workload
 from causeway.policy.facts import Facts
@@ -46,37 +47,13 @@ def _pool(cluster: str, name: str, declared: Pool, pool: PoolCapacity, parts: tu
 
 
 def _without_place(parts: tuple[WorkloadPart, ...], per_host: int, hosts: int) -> list[tuple[WorkloadPart, int]]:
-    """Replicas that the remaining hosts cannot hold, biggest replicas placed first. A replica lies on one host.
+    """Replicas that the remaining hosts cannot hold.
 
-    Training jobs are no replicas: they stop at a checkpoint, and `on_drain` speaks for them. The room is counted by
-    the size that is left on hosts, so that a pool of many thousand hosts costs no more than one of two.
+    Training jobs are no replicas: they stop at a checkpoint, and `on_drain` speaks for them.
     """
-    room = {per_host: hosts}
-    stuck: list[tuple[WorkloadPart, int]] = []
     replicas = [part for part in parts if part.index >= 0 and part.accelerators_per_replica > 0]
-    for part in sorted(replicas, key=lambda p: (-p.accelerators_per_replica, p.workload, p.index)):
-        need, waiting = part.accelerators_per_replica, part.replicas
-        for free in sorted(size for size in room if size >= need):
-            waiting -= _place(room, free, need, waiting)
-        if waiting:
-            stuck.append((part, waiting))
-    return stuck
-
-
-def _place(room: dict[int, int], free: int, need: int, waiting: int) -> int:
-    """Fill hosts that have `free` accelerators left; returns how many replicas found a place."""
-    hosts, each = room[free], free // need
-    whole = min(hosts, waiting // each)
-    _move(room, free, free - each * need, whole)
-    rest = waiting - whole * each if whole < hosts else 0
-    _move(room, free, free - rest * need, min(rest, 1))
-    return whole * each + rest
-
-
-def _move(room: dict[int, int], source: int, target: int, hosts: int) -> None:
-    if hosts:
-        room[source] -= hosts
-        room[target] = room.get(target, 0) + hosts
+    replicas.sort(key=lambda part: (-part.accelerators_per_replica, part.workload, part.index))
+    return [(replicas[position], left) for position, left in pack({per_host: hosts}, replicas).items()]
 
 
 def _workload(workload: Workload, part: WorkloadPart, declared: Pool) -> Iterator[Draft]:
