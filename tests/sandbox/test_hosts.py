@@ -132,3 +132,14 @@ def test_the_fault_switch_is_seen_inside_the_host_on_and_off(shared: Sandbox) ->
 def test_an_unknown_host_is_told_with_the_nearest_name(shared: Sandbox) -> None:
     for words in (("ssh", "asc-1"), ("power", "asc-1", "on"), ("fault", "asc-1"), ("reset", "asc-1")):
         assert "did you mean asc-01?" in " ".join(shared.run(*words, expect=1).stderr.split())
+
+
+def test_commands_give_documents_when_asked(shared: Sandbox) -> None:
+    for words, expected in (
+        (("check",), {"ok": True, "hosts": 2}),
+        (("power", "asc-01", "on"), {"host": "asc-01", "power": "on", "changed": False}),
+        (("fault", "asc-01"), {"host": "asc-01", "faults": {}}),
+    ):
+        document = json.loads(shared.run(*words, "--json").stdout)
+        assert document.pop("schema") == f"causeway/sandbox-{words[0]}/v1"
+        assert expected.items() <= document.items()

@@ -60,20 +60,20 @@ def up(
     with _steps() as steps:
         outcome = lifecycle.up(spec, place, means, parts, steps)
     if as_json:
-        print_json(
-            "causeway/sandbox-up/v1",
-            {
-                "fleet": spec.fleet,
-                "home": place.home,
-                "changed": outcome.changed,
-                "hosts": [asdict(move) for move in outcome.moves],
-                "clusters": [asdict(each) for each in outcome.clusters],
-                "steps": [asdict(each) for each in outcome.times],
-                "left_out": left_out,
-            },
-        )
+        print_json("causeway/sandbox-up/v1", {**_outcome(spec, place, outcome), "left_out": left_out})
         return
     _print_outcome(spec, place, outcome, fleet, left_out, time.monotonic() - started)
+
+
+def _outcome(spec: SandboxSpec, place: Layout, outcome: lifecycle.Outcome) -> dict[str, object]:
+    return {
+        "fleet": spec.fleet,
+        "home": place.home,
+        "changed": outcome.changed,
+        "hosts": [asdict(move) for move in outcome.moves],
+        "clusters": [asdict(each) for each in outcome.clusters],
+        "steps": [asdict(each) for each in outcome.times],
+    }
 
 
 def _print_outcome(
@@ -108,11 +108,14 @@ def _print_outcome(
 
 
 @app.command()
-def down(fleet: FleetOption = DEFAULT_FLEET, name: NameOption = None) -> None:
+def down(fleet: FleetOption = DEFAULT_FLEET, name: NameOption = None, as_json: JsonOption = False) -> None:
     """Remove everything of the sandbox but the cached image and packages."""
     place = _place(fleet, name)
     with _steps() as steps:
         there = lifecycle.down(place, steps)
+    if as_json:
+        print_json("causeway/sandbox-down/v1", {"fleet": place.fleet, "changed": there})
+        return
     console().print(f"the sandbox {place.fleet} is gone" if there else f"there is no sandbox {place.fleet}")
 
 
@@ -161,7 +164,9 @@ def _print_status(spec: SandboxSpec, place: Layout, found: report.Report) -> Non
         ready = sum(node.ready for node in cluster.nodes)
         out.print(
             f"cluster {cluster.name}: {cluster.state} {cluster.version} {cluster.server}, "
-            f"{ready} of {len(cluster.nodes)} nodes ready" + (f", {escape(cluster.note)}" if cluster.note else ""),
+            f"{ready} of {len(cluster.nodes)} nodes ready"
+            + (f"; does not run: {', '.join(cluster.missing)}" if cluster.missing and cluster.state == "broken" else "")
+            + (f"; {escape(cluster.note)}" if cluster.note else ""),
             soft_wrap=True,
         )
     for service, running in found.services.items():
@@ -188,6 +193,7 @@ def reset(
         list[str] | None, typer.Argument(metavar="[HOST]...", help="Hosts; all when none is named.")
     ] = None,
     fleet: FleetOption = DEFAULT_FLEET,
+    as_json: JsonOption = False,
 ) -> None:
     """Make hosts anew, with a fresh disk, as `up` first made them."""
     spec, place = _declared(fleet)
@@ -195,7 +201,9 @@ def reset(
     for name in names or ():
         hosts.recorded(place, name)
     with _steps() as steps:
-        lifecycle.reset(spec, place, names or [host.name for host in spec.hosts], _means(), steps)
+        outcome = lifecycle.reset(spec, place, names or [host.name for host in spec.hosts], _means(), steps)
+    if as_json:
+        print_json("causeway/sandbox-reset/v1", _outcome(spec, place, outcome))
 
 
 @app.command()
@@ -204,6 +212,7 @@ def power(
     wanted: Annotated[str, typer.Argument(metavar="on|off", help="What it should be.")],
     cut: Annotated[bool, typer.Option("--cut", help="With `off`: pull the plug instead of shutting down.")] = False,
     fleet: FleetOption = DEFAULT_FLEET,
+    as_json: JsonOption = False,
 ) -> None:
     """Turn a host on or off. One that is off stays off through `up`."""
     if wanted not in ("on", "off"):
@@ -213,9 +222,11 @@ def power(
     _need_root("turn hosts on and off")
     with _steps() as steps:
         if wanted == "on":
-            lifecycle.power_on(place, found, steps)
+            changed = lifecycle.power_on(place, found, steps)
         else:
-            lifecycle.power_off(place, found, steps, cut=cut)
+            changed = lifecycle.power_off(place, found, steps, cut=cut)
+    if as_json:
+        print_json("causeway/sandbox-power/v1", {"host": host, "power": wanted, "changed": changed})
 
 
 @app.command()
@@ -265,10 +276,14 @@ def _print_faults(vendor: str | None, *, as_json: bool) -> None:
 
 
 @app.command()
-def check(fleet: FleetOption = DEFAULT_FLEET) -> None:
+def check(fleet: FleetOption = DEFAULT_FLEET, as_json: JsonOption = False) -> None:
     """Look whether this machine can carry the fleet's sandbox, without making anything."""
     spec, place = _declared(fleet)
     host_side.verify(spec, place, _means().missing)
+    if as_json:
+        counts = {"hosts": len(spec.hosts), "clusters": len(spec.clusters)}
+        print_json("causeway/sandbox-check/v1", {"fleet": spec.fleet, "ok": True, **counts})
+        return
     console().print(
         f"this machine can carry the sandbox {spec.fleet}: {len(spec.hosts)} hosts, {len(spec.clusters)} clusters"
     )
