@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -50,6 +51,10 @@ def _wanted(argv: list[str]) -> set[str]:
     known = COMMANDS.keys() | GROUPS.keys()
     called = next((word for word in argv if not word.startswith("-")), None)
     return {called} if called in known else set(known)
+
+
+def _wants_json(argv: list[str]) -> bool:
+    return "--json" in argv or "--format=json" in argv or ("--format", "json") in pairwise(argv)
 
 
 def build_app(argv: list[str]) -> typer.Typer:
@@ -103,7 +108,7 @@ def main() -> None:
     try:
         build_app(argv)(args=argv)
     except CausewayError as error:
-        print_error(error)
+        print_error(error, as_json=_wants_json(argv))
         sys.exit(EXIT_ERROR)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,23 +11,47 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from causeway.errors import CausewayError, Permanent, Problems
+
+_ERRORS = "causeway/errors/v1"
+_COMMANDS_A_TERMINAL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+class _Console(Console):
+    """A console that shows what a file says and lets none of it command the terminal."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Markup as text; characters that would move the cursor, colour or turn round the line are replaced."""
+        return super().render_str(_COMMANDS_A_TERMINAL.sub("\N{REPLACEMENT CHARACTER}", text), **options)
 
 
 def console(*, stderr: bool = False) -> Console:
     """A console for people. Colour and width follow the terminal; NO_COLOR and pipes get plain text.
 
-    Where nothing tells a width (a pipe, a CI log), lines are 160 columns wide, so that a table is not cut.
+    Where nothing tells a width (a pipe, a CI log), lines are 160 columns wide, so that a table is not cut. Words
+    between colons stay as they are: `fleet.yaml:100:22` names a place, not a picture.
     """
-    made = Console(stderr=stderr, highlight=False, soft_wrap=False)
-    return made if made.is_terminal else Console(stderr=stderr, highlight=False, soft_wrap=False, width=160)
+    made = _Console(stderr=stderr, highlight=False, soft_wrap=False, emoji=False)
+    if made.is_terminal:
+        return made
+    return _Console(stderr=stderr, highlight=False, soft_wrap=False, emoji=False, width=160)
 
 
-def print_error(error: CausewayError) -> None:
-    """Print an error, or each of several, to standard error: where, what, why, what to do."""
+def print_error(error: CausewayError, *, as_json: bool = False) -> None:
+    """Print an error, or each of several: where, what, why, what to do.
+
+    Args:
+        error: what was raised.
+        as_json: print one document to standard output instead of text to standard error.
+    """
+    errors = error.errors if isinstance(error, Problems) else (error,)
+    if as_json:
+        print_json(_ERRORS, {"errors": [each.as_dict() for each in errors]})
+        return
     out = console(stderr=True)
-    for each in error.errors if isinstance(error, Problems) else (error,):
+    for each in errors:
         head = f"{each.where}: " if each.where else ""
         subject = f"{each.subject}: " if each.subject else ""
         code, text = escape(f"[{each.code}]"), escape(head + subject + each.reason)
@@ -45,8 +70,8 @@ def print_json(schema: str, body: Mapping[str, Any]) -> None:
         schema: name and version of the document's shape, such as `causeway/check/v1`.
         body: the document's other keys.
     """
-    json.dump({"schema": schema, **body}, sys.stdout, indent=2, ensure_ascii=False, default=str)
-    sys.stdout.write("\n")
+    text = json.dumps({"schema": schema, **body}, indent=2, ensure_ascii=False, default=str)
+    sys.stdout.write(_COMMANDS_A_TERMINAL.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
 def deliver(text: str, out: Path | None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from causeway.fleet.places import printable
 from causeway.plan import render_words as words
 from causeway.plan.diff_model import PlanDiff
 from causeway.plan.render_view import NOT_LOOKED_AT, View, headline, view
@@ -71,7 +72,7 @@ def _environment() -> Environment:
 
 
 def _cut(text: str) -> str:
-    line = " ".join(str(text).split())
+    line = printable(" ".join(str(text).split()))
     return line if len(line) <= _LONGEST_TEXT else f"{line[: _LONGEST_TEXT - 2]} …"
 
 

@@ -67,7 +67,7 @@ def _title(out: Console, title: str) -> None:
 
 def _line(out: Console, text: str, indent: int = 2) -> None:
     """A line of markup that is folded under its own indent."""
-    for line in Text.from_markup(text).wrap(out, max(20, out.width - indent)):
+    for line in out.render_str(text).wrap(out, max(20, out.width - indent)):
         line.rstrip()
         out.print(Text(" " * indent).append_text(line), soft_wrap=True)
 
