@@ -1,4 +1,4 @@
-"""Looks for the nearest allowed set: fewest changes first, then supported branches, then upgrades, then nearness."""
+"""Looks for the nearest allowed set: fewest changes, then supported branches, releases, upgrades, nearness."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from causeway.catalog.decisions import TRUSTED, WORDS, Decision
 from causeway.catalog.judge import judge
 from causeway.catalog.query import VERSION_FIELDS, Query
 from causeway.catalog.tables import concerns_of, tables_for
-from causeway.catalog.versions import key, matches, same
+from causeway.catalog.versions import is_candidate, key, matches, same
 from causeway.fleet.compatibility_entries import Span, Spec, Table
 
-Score = tuple[int, int, int, tuple[int, ...]]
+Score = tuple[int, int, int, tuple[int, ...]]  # ended branches, downgrades, distance, each distance
 Choices = Mapping[str, tuple[tuple[int, str], ...]]
 
 
@@ -42,7 +42,8 @@ def propose(catalog: Catalog, query: Query, decisions: Iterable[Decision], on: d
     """The nearest allowed set that differs from `query` in declared versions only.
 
     Among sets with equally few changes those come first whose driver is supported on the day, then those with fewer
-    downgrades, then those whose releases are nearest, counted in known releases.
+    release candidates in place of releases, then those with fewer downgrades, then those whose releases are nearest,
+    counted in known releases.
 
     Args:
         catalog: the catalog.
@@ -69,7 +70,7 @@ def propose(catalog: Catalog, query: Query, decisions: Iterable[Decision], on: d
             for score, changed in _sets(catalog, query, fields, choices, on)
         ]
         if found:
-            _, best = min(found, key=lambda each: each[0])
+            _, best = min(found, key=lambda each: (each[0][0], _unasked_candidates(query, each[1]), *each[0][1:]))
             changes = {
                 field: (getattr(query, field), getattr(best, field))
                 for field in declared
@@ -77,6 +78,12 @@ def propose(catalog: Catalog, query: Query, decisions: Iterable[Decision], on: d
             }
             return Proposal(best, changes)
     return None
+
+
+def _unasked_candidates(query: Query, better: Query) -> int:
+    """How many releases a set replaces by release candidates."""
+    pairs = ((getattr(query, field), getattr(better, field)) for field in VERSION_FIELDS)
+    return sum(bool(old and new and is_candidate(new) and not is_candidate(old)) for old, new in pairs)
 
 
 def _mendable(catalog: Catalog, query: Query, decision: Decision, choices: Choices, on: date) -> bool:

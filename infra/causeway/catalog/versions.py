@@ -39,6 +39,11 @@ def key(version: str) -> Key:
     return (*found, (_END, 0, ""))
 
 
+def is_candidate(version: str) -> bool:
+    """Whether a version comes before its release: `24.1.RC2`, `0.17.0rc1`."""
+    return not _BEFORE.isdisjoint(tokens(version))
+
+
 def _drop_zeros(found: list[tuple[int, int, str]]) -> None:
     while found and found[-1] == (_NUMBER, 0, "") and (len(found) < 2 or found[-2][0] == _NUMBER):
         found.pop()
