@@ -11,7 +11,9 @@ import pytest
 
 from causeway.cli.output import console, print_error, print_json
 from causeway.errors import Location, Permanent, Problems
+from causeway.fleet.load import load_fleet
 
+TOP = Path(__file__).parents[2]
 EVIL = "\x1b[31mred\x1b]0;title\x07 \x9b2J \u202eback\r"
 
 
@@ -42,6 +44,35 @@ def test_several_errors_are_one_document(capsys: pytest.CaptureFixture[str]) -> 
     document = json.loads(capsys.readouterr().out)
     assert document["schema"] == "causeway/errors/v1"
     assert [each["code"] for each in document["errors"]] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("find", "put"),
+    [
+        ("key: cici-upstream-key", "key: {}"),
+        ("purpose: training", "purpose: training\n    api_key: {}"),
+        (
+            "replicas: 2, accelerators_per_replica: 4, weight: 50",
+            "replicas: {}, accelerators_per_replica: 4, weight: 50",
+        ),
+        ("values: {}", 'values: "-----BEGIN RSA PRIVATE KEY-----\\n{}"'),
+    ],
+)
+def test_no_error_shows_a_secret_that_was_typed_into_the_file(
+    find: str, put: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = "sk-" + "live-0123456789abcdef0123456789abcdef"
+    text = (TOP / "inventory" / "sandbox" / "fleet.yaml").read_text("utf-8")
+    assert find in text
+    (tmp_path / "fleet.yaml").write_text(text.replace(find, put.replace("{}", secret), 1), "utf-8")
+    with pytest.raises(Problems) as raised:
+        load_fleet(tmp_path)
+    print_error(raised.value)
+    print_error(raised.value, as_json=True)
+    printed = capsys.readouterr()
+    assert "fleet.yaml:" in printed.out
+    assert "fleet.yaml:" in printed.err
+    assert "0123456789abcdef" not in printed.out + printed.err
 
 
 @pytest.mark.parametrize("arguments", [("plan", "--json"), ("diff", "--format", "json", "here", "here")])

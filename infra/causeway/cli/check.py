@@ -12,8 +12,8 @@ from rich.markup import escape
 from causeway.cli.findings_text import grouped, print_groups
 from causeway.cli.fleet_context import FleetContext
 from causeway.cli.options import DEFAULT_FLEET, AsOfOption, FleetOption, JsonOption
-from causeway.cli.output import console, print_json
-from causeway.errors import CausewayError, Problems
+from causeway.cli.output import console, print_json, told
+from causeway.errors import CausewayError
 
 if TYPE_CHECKING:
     from causeway.policy.findings import Finding
@@ -31,8 +31,7 @@ def command(fleet: FleetOption = DEFAULT_FLEET, as_of: AsOfOption = None, as_jso
     except CausewayError as error:
         if not as_json:
             raise
-        errors = error.errors if isinstance(error, Problems) else (error,)
-        print_json(_SCHEMA, {"as_of": context.on.isoformat(), "errors": [each.as_dict() for each in errors]})
+        print_json(_SCHEMA, {"as_of": context.on.isoformat(), "errors": told(error)})
         raise typer.Exit(EXIT_ERROR) from error
     groups = grouped(findings)
     if as_json:

@@ -46,21 +46,29 @@ def print_error(error: CausewayError, *, as_json: bool = False) -> None:
         error: what was raised.
         as_json: print one document to standard output instead of text to standard error.
     """
-    errors = error.errors if isinstance(error, Problems) else (error,)
+    errors = told(error)
     if as_json:
-        print_json(_ERRORS, {"errors": [each.as_dict() for each in errors]})
+        print_json(_ERRORS, {"errors": errors})
         return
     out = console(stderr=True)
     for each in errors:
-        head = f"{each.where}: " if each.where else ""
-        subject = f"{each.subject}: " if each.subject else ""
-        code, text = escape(f"[{each.code}]"), escape(head + subject + each.reason)
+        head = f"{each['where']}: " if each["where"] else ""
+        subject = f"{each['subject']}: " if each["subject"] else ""
+        code, text = escape(f"[{each['code']}]"), escape(head + subject + each["reason"])
         # Not folded by us: a path or a command that is cut in two cannot be copied.
         out.print(f"[bold red]error[/] [dim]{code}[/] {text}", soft_wrap=True)
-        if each.excerpt:
-            out.print(f"[dim]{escape(each.excerpt)}[/]", soft_wrap=True)
-        if each.hint:
-            out.print(f"  [bold]to do:[/] {escape(each.hint)}", soft_wrap=True)
+        if each["excerpt"]:
+            out.print(f"[dim]{escape(each['excerpt'])}[/]", soft_wrap=True)
+        if each["hint"]:
+            out.print(f"  [bold]to do:[/] {escape(each['hint'])}", soft_wrap=True)
+
+
+def told(error: CausewayError) -> list[dict[str, str]]:
+    """An error, or each of several, as users and programs get it: a secret that was typed into a file is left out."""
+    from causeway.policy.leaks import without_secrets  # noqa: PLC0415 - what goes well needs no patterns
+
+    errors = error.errors if isinstance(error, Problems) else (error,)
+    return [{field: without_secrets(text) for field, text in each.as_dict().items()} for each in errors]
 
 
 def print_json(schema: str, body: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ One table holds a sentence for each kind of refusal that pydantic knows and the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -68,6 +69,7 @@ _NOT_THERE = object()
 _HIDDEN = "(not shown)"
 _NO_VALUES = "name only where the value comes from (from, name); if a value stood here, take it out and change it"
 _COUNTRIES = ("country", "headquarters")
+_SECRET_KEY = re.compile(r"(^|_)(key|apikey|token|secret|passw(or)?d|passphrase|credentials?)s?$")
 
 
 def _text(refusal: Refusal) -> Sentence:
@@ -239,12 +241,19 @@ def explain(error: ValidationError, document: Any, marks: Marks, problems: Colle
 
 
 def _problem(refusal: Refusal, marks: Marks) -> Permanent:
-    hidden = refusal.path[:1] == ("secrets",)  # somebody may have written a value there
+    beside_another = refusal.kind == "extra_forbidden" and refusal.path[-1] in fields_at(refusal.path[:-1])
+    hidden = _may_hold_a_secret(refusal.path) and not beside_another
     shown = replace(refusal, word="", value=_HIDDEN) if hidden and isinstance(refusal.value, str) else refusal
     code, reason, hint = SENTENCES.get(refusal.kind, _otherwise)(shown)
     at_key = refusal.of_key or refusal.kind == "extra_forbidden"
     subject = dotted(refusal.path[:-1] if at_key or refusal.kind == "missing" else refusal.path)
     return marks.problem(code, refusal.path, reason, hint, key=at_key, subject=subject, hidden=hidden)
+
+
+def _may_hold_a_secret(path: Path) -> bool:
+    """Whether somebody may have written a secret's value where its name belongs, or under a field of their own."""
+    last = str(path[-1]).lower().replace("-", "_") if path else ""
+    return path[:1] == ("secrets",) or _SECRET_KEY.search(last) is not None
 
 
 def _refusal(line: ErrorDetails, document: Any) -> Refusal:

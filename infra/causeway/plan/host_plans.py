@@ -13,6 +13,7 @@ from causeway.fleet.hosts import PoolHosts
 from causeway.plan.fingerprint import Seal, SharedIntent, desired_state
 from causeway.plan.hostvars import HOST_NUMBER, PoolVariables, difference, effective, numbered_variables
 from causeway.plan.model import HostPlan
+from causeway.policy.leaks import without_secrets
 
 
 class HostPlans(Mapping[str, HostPlan]):
@@ -61,7 +62,7 @@ class HostPlans(Mapping[str, HostPlan]):
             name=name,
             number=number,
             state=state,
-            reason=record.reason if record else None,
+            reason=without_secrets(record.reason) if record and record.reason else None,
             until=record.until if record else None,
             variables=own,
             intent=intent,

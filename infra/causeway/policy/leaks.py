@@ -96,6 +96,11 @@ def looks_secret(key: str, value: object) -> bool:
     return isinstance(value, str) and (_named_secret(key, value) or _kind(value) is not None)
 
 
+def without_secrets(text: str) -> str:
+    """A text without what has the form of a secret, each to the end of its word: its form may be only its beginning."""
+    return re.sub(rf"(?:{_patterns()[0].pattern})[^\s\"']*", HIDDEN, text)
+
+
 def leaks(fleet: Fleet) -> tuple[Leak, ...]:
     """Every text of the declaration that looks like a secret; names of declared secrets are none."""
     document = fleet.model_dump(mode="python", by_alias=True, exclude_defaults=True)
