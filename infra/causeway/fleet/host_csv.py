@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from causeway.errors import Location, Permanent
-from causeway.fleet.places import printable
+from causeway.fleet.places import Source, printable
 from causeway.fleet.problems import Collector, choice
-from causeway.fleet.ranges import is_dns_name
+from causeway.fleet.ranges import is_address, is_dns_name
 
 COLUMNS = ("name", "address", "rack", "serial")
 _LONGEST_CELL = 1_000
@@ -38,9 +38,13 @@ def read_host_csv(text: str, file: str, most: int, problems: Collector) -> list[
     """
 
     def wrong(line: int, code: str, reason: str, hint: str) -> None:
-        problems.add(Permanent(code, reason, where=Location(file, max(line, 1), 1), hint=hint))
+        line = max(line, 1)
+        written = written_lines[line - 1].rstrip("\r\n") if line <= len(written_lines) else ""
+        excerpt = Source(file, written).excerpt(0, line - 1, 0)
+        problems.add(Permanent(code, reason, where=Location(file, line, 1), hint=hint, excerpt=excerpt))
 
-    reader = csv.reader(text.splitlines(), strict=True)
+    written_lines = text.splitlines(keepends=True)
+    reader = csv.reader(written_lines, strict=True)
     hosts: list[CsvHost] = []
     lines: dict[str, int] = {}
     try:
@@ -115,6 +119,9 @@ def _row(row: list[str], header: dict[str, int], line: int, wrong: _Report) -> C
     if long is not None:
         wrong(line, "bad-csv", f"a cell holds {len(long)} characters", "look for a quote that is never closed")
         return None
+    if any("\n" in cell or "\r" in cell for cell in cells):
+        wrong(line, "bad-csv", "a cell goes on in the next line", "look for a quote that is not closed in its line")
+        return None
     name = cells[header["name"]]
     if not is_dns_name(name):
         wrong(
@@ -125,4 +132,8 @@ def _row(row: list[str], header: dict[str, int], line: int, wrong: _Report) -> C
         )
         return None
     address, rack, serial = (cells[header[column]] or None if column in header else None for column in COLUMNS[1:])
+    if address and not is_address(address):
+        reason = f"{printable(address)[:80]} is neither a host name nor an IP address"
+        wrong(line, "bad-address", reason, "write a DNS name or an IP address, without a port and options")
+        return None
     return CsvHost(line, name, address, rack, serial)

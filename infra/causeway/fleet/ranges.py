@@ -6,6 +6,7 @@ ansible-core's inventory plugins.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import string
 from dataclasses import dataclass
@@ -29,6 +30,15 @@ class RangeProblem(ValueError):
 def is_dns_name(name: str) -> bool:
     """Whether a host may be called so: lower-case DNS labels, as Kubernetes wants its node names."""
     return _DNS_NAME.fullmatch(name) is not None
+
+
+def is_address(text: str) -> bool:
+    """Whether a host can be reached at a text: a DNS name, or an IP address."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return is_dns_name(text.lower())
+    return True
 
 
 @dataclass(frozen=True, slots=True)

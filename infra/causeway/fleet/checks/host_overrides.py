@@ -6,8 +6,9 @@ from bisect import bisect_left
 
 from causeway.fleet.checks.context import Checked
 from causeway.fleet.document import HostOverride
-from causeway.fleet.places import Path
+from causeway.fleet.places import Path, printable
 from causeway.fleet.problems import nearest
+from causeway.fleet.ranges import is_address
 
 _NEIGHBOURS = 200
 
@@ -18,6 +19,13 @@ def check_host_overrides(checked: Checked) -> None:
     names: list[str] | None = None
     for name, override in checked.fleet.host_overrides.items():
         path = ("host_overrides", name)
+        if override.address is not None and not is_address(override.address):
+            checked.wrong(
+                "bad-address",
+                (*path, "address"),
+                f"found {printable(override.address)[:80]}: this is neither a host name nor an IP address",
+                "write a DNS name or an IP address, without a port and options",
+            )
         if override.state in {"out_of_service", "retired"} and not (override.reason or "").strip():
             checked.wrong(
                 "no-reason",

@@ -8,7 +8,8 @@ import re
 from causeway.fleet.checks.context import Checked
 from causeway.fleet.clusters import Pool
 from causeway.fleet.hosts import PoolHosts
-from causeway.fleet.places import Path
+from causeway.fleet.places import Path, printable
+from causeway.fleet.ranges import is_address
 from causeway.fleet.sites import Site
 
 _HOST_ONLY = ("os", "drivers", "role", "address", "variables", "hosts", "hosts_from")
@@ -179,6 +180,13 @@ def _addresses(checked: Checked, pool: Pool, hosts: PoolHosts, path: Path) -> No
             "bad-address",
             (*path, "address"),
             f"found {wrong[0] if wrong else 'an empty text or a space'}; an address is a text with {{name}}",
+            'write it as "{name}.example.test"',
+        )
+    elif not is_address(pool.address.replace("{name}", "a")):
+        checked.wrong(
+            "bad-address",
+            (*path, "address"),
+            f"found {printable(pool.address)[:80]}: with a host's name this is neither a host name nor an IP address",
             'write it as "{name}.example.test"',
         )
     elif "{name}" not in pool.address and len(hosts.declared) > 1:
