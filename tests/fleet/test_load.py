@@ -290,3 +290,13 @@ def _seconds(call: Callable[[], object]) -> float:
 def _slowness() -> float:
     """How much slower this machine is now than one that counts to a million in 25 ms; at least 1."""
     return max(1.0, _seconds(lambda: sum(range(1_000_000)) and [None for _ in range(1_000_000)]) / 0.05)
+
+
+def test_a_byte_that_is_no_text_is_shown_in_its_line(sandbox_text: str, load: Load) -> None:
+    with pytest.raises(Problems) as caught:
+        load({"fleet.yaml": sandbox_text.replace("Onshore", "\u00fcber Onsh\u00f6re", 1).encode("cp1252")})
+    (error,) = caught.value.errors
+    assert error.code == "not-text"
+    line, caret = error.excerpt.splitlines()
+    assert line.startswith("  7 | description: \ufffdber Onsh\ufffdre")
+    assert line[caret.index("^")] == "\ufffd"

@@ -18,6 +18,7 @@ MAX_BYTES = 16 * 1024 * 1024
 MAIN = "fleet.yaml"
 FOLDERS = ("sites", "clusters", "workloads", "catalog")
 _MAX_FILES = 1_000
+_SHOWN = 4_000  # bytes or characters of a line that an error may show
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -147,20 +148,27 @@ def decode(content: bytes, name: str, problems: Collector) -> str | None:
         text = content.decode()
     except UnicodeDecodeError as error:
         before = content[: error.start]
-        where = Location(name, before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1)
-        _not_text(name, where, f"the byte 0x{content[error.start]:02x} is not UTF-8 text", problems)
+        line, column = before.count(b"\n"), len(before[before.rfind(b"\n") + 1 :].decode())
+        shown = content[before.rfind(b"\n") + 1 :][:_SHOWN].splitlines()[0].decode(errors="replace")
+        reason = f"the byte 0x{content[error.start]:02x} is not UTF-8 text"
+        _not_text(name, Location(name, line + 1, column + 1), reason, problems, Source(name, shown))
         return None
     found = _FORBIDDEN.search(text)
     if found:
         before_char = text[: found.start()]
-        where = Location(name, before_char.count("\n") + 1, found.start() - (before_char.rfind("\n") + 1) + 1)
-        _not_text(name, where, f"the control character U+{ord(found[0]):04X} is not text", problems)
+        start = before_char.rfind("\n") + 1
+        where = Location(name, before_char.count("\n") + 1, found.start() - start + 1)
+        reason = f"the control character U+{ord(found[0]):04X} is not text"
+        _not_text(name, where, reason, problems, Source(name, text[start : start + _SHOWN]))
         return None
     return text
 
 
-def _not_text(name: str, where: Location, reason: str, problems: Collector) -> None:
-    problems.add(Permanent("not-text", reason, where=where, hint=f"save {name.rsplit('/', 1)[-1]} as plain UTF-8 text"))
+def _not_text(name: str, where: Location, reason: str, problems: Collector, line: Source | None = None) -> None:
+    at = where.column - 1
+    excerpt = line.excerpt(at, where.line - 1, at) if line is not None and at < len(line.text) else ""
+    hint = f"save {name.rsplit('/', 1)[-1]} as plain UTF-8 text"
+    problems.add(Permanent("not-text", reason, where=where, hint=hint, excerpt=excerpt))
 
 
 def find_root(path: Path) -> Path:

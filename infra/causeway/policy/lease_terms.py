@@ -90,5 +90,9 @@ def scheduling(facts: Facts, _version: Version) -> Iterator[Draft]:
             reason = f"nothing new is placed on lease {name} since {last_new}; placed here: {here}"
             fix = f"Move {here} before {lease.term.end}."
             yield Draft("fail", subject, path, reason, fix, clusters, shown)
+        elif facts.on > last_new:
+            ended = facts.on > lease.term.end
+            reason = f"lease {name} has ended; lease-window decides" if ended else "nothing is placed here any more"
+            yield Draft("not_applicable" if ended else "pass", subject, path, reason, "", clusters, shown)
         else:
             yield Draft("pass", subject, path, f"new work may be placed until {last_new}", "", clusters, shown)
