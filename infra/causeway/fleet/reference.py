@@ -27,9 +27,7 @@ def reference(schema: Mapping[str, Any]) -> str:
         schema: the JSON Schema of the declaration.
     """
     definitions: dict[str, Any] = {_ROOT: schema, **schema["$defs"]}
-    sections = [
-        _section(name, definitions[name]) for name in _reached(definitions) if "properties" in definitions[name]
-    ]
+    sections = [_section(name, definitions[name]) for name in _reached(definitions)]
     return "\n".join([_HEAD, *sections])
 
 
@@ -40,7 +38,8 @@ def _reached(definitions: Mapping[str, Any]) -> Iterator[str]:
     while waiting:
         name = waiting.pop(0)
         yield name
-        found = [each for each in _references(definitions[name].get("properties", {})) if each not in seen]
+        shape = {key: value for key, value in definitions[name].items() if key != "$defs"}
+        found = [each for each in _references(shape) if each not in seen]
         seen.update(dict.fromkeys(found, True))
         waiting = [*dict.fromkeys(found), *waiting]
 
@@ -58,6 +57,9 @@ def _references(node: object) -> Iterator[str]:
 
 
 def _section(name: str, definition: Mapping[str, Any]) -> str:
+    if "properties" not in definition:  # no mapping: one value of its own form
+        about = definition.get("description", "").replace("\n", " ")
+        return "\n".join([f"## {_title(name)}", "", about, "", f"What belongs there: {_type(definition)}.", ""])
     rows = [
         f"| `{field}` | {_type(shape)} | {_default(shape)} | {_cell(shape.get('description', ''))} |"
         for field, shape in definition["properties"].items()
