@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,10 +102,10 @@ def load(tmp_path: Path) -> Load:
     """Load the small fleet after changing its document."""
 
     def loaded(change: Change | None = None) -> LoadedFleet:
-        document = copy.deepcopy(yaml.safe_load(BASE))
+        document = yaml.load(BASE, Loader=yaml.CSafeLoader)
         if change is not None:
             change(document)
-        (tmp_path / "fleet.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+        (tmp_path / "fleet.yaml").write_text(yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False))
         return load_fleet(tmp_path)
 
     return loaded

@@ -12,21 +12,22 @@ import pytest
 import yaml
 
 from causeway.fleet.document import Fleet
-from causeway.fleet.json_schema import FILE, committed_schema_text, json_schema, schema_text
+from causeway.fleet.json_schema import FILE, committed_schema_text, schema_text
 from causeway.fleet.reference import reference
 from causeway.fleet.shape import fields_at
 
 ROOT = Path(__file__).parents[2]
 INVENTORY = ROOT / "inventory"
+SCHEMA: dict[str, Any] = json.loads(committed_schema_text())  # held equal to the models by the first test
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Days stay texts, as JSON has none."""
 
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
 
 
@@ -53,17 +54,17 @@ def test_the_committed_schema_is_what_the_models_say() -> None:
 
 def test_the_committed_reference_is_what_the_schema_says() -> None:
     text = (ROOT / "docs" / "reference" / "declaration.md").read_text(encoding="utf-8")
-    assert text == reference(json_schema()), "run: causeway schema --markdown --out docs/reference/declaration.md"
+    assert text == reference(SCHEMA), "run: causeway schema --markdown --out docs/reference/declaration.md"
 
 
 def test_the_schema_is_one_of_2020_12() -> None:
-    schema = json_schema()
+    schema = SCHEMA
     assert schema["$schema"].endswith("2020-12/schema")
     jsonschema.Draft202012Validator.check_schema(schema)
 
 
 def test_every_property_and_every_definition_has_a_description() -> None:
-    schema = json_schema()
+    schema = SCHEMA
     properties = dict(_properties(schema))
     assert len(properties) > 200
     assert [path for path, shape in properties.items() if not shape.get("description")] == []
@@ -74,7 +75,7 @@ def test_every_property_and_every_definition_has_a_description() -> None:
 
 @pytest.mark.parametrize("name", ["sandbox", "reference"])
 def test_the_fleets_of_the_repository_fit_the_schema(name: str) -> None:
-    errors = jsonschema.Draft202012Validator(json_schema()).iter_errors(_fleet(name))
+    errors = jsonschema.Draft202012Validator(SCHEMA).iter_errors(_fleet(name))
     assert [f"{list(error.absolute_path)}: {error.message}" for error in errors] == []
 
 
@@ -83,7 +84,7 @@ def test_the_schema_refuses_what_the_models_refuse() -> None:
     fleet["sites"]["cn-north"]["country"] = False
     fleet["clusters"]["cn-north-inference"]["kubernetes"]["version"] = 1.34
     fleet["typo"] = 1
-    paths = {tuple(error.absolute_path) for error in jsonschema.Draft202012Validator(json_schema()).iter_errors(fleet)}
+    paths = {tuple(error.absolute_path) for error in jsonschema.Draft202012Validator(SCHEMA).iter_errors(fleet)}
     assert paths == {("sites", "cn-north", "country"), ("clusters", "cn-north-inference", "kubernetes", "version"), ()}
 
 
@@ -96,7 +97,7 @@ def test_the_other_fleets_name_the_schema_for_editors() -> None:
 def test_a_changed_default_needs_a_new_version_of_the_declaration() -> None:
     """A default is what hosts get without anybody having written so: a change here would roll out by itself."""
     defaults = json.loads((Path(__file__).parent / "defaults-v1.json").read_text(encoding="utf-8"))
-    now = {path: shape["default"] for path, shape in _properties(json_schema()) if "default" in shape}
+    now = {path: shape["default"] for path, shape in _properties(SCHEMA) if "default" in shape}
     changed = {path: now.get(path) for path, default in defaults.items() if path in now and now[path] != default}
     assert changed == {}, "write a migration that puts the old default into older declarations, then a new file"
 

@@ -124,7 +124,7 @@ def plan_of(tmp_path: Path) -> PlanOf:
         document = copy.deepcopy(SMALL)
         if change is not None:
             change(document)
-        (tmp_path / "fleet.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+        (tmp_path / "fleet.yaml").write_text(yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False))
         loaded = load_fleet(tmp_path, "small")
         catalog, capacity = load_catalog(loaded.fleet.catalog), compute(loaded)
         cost = cost_report(loaded, capacity, ON)
