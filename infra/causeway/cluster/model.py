@@ -80,7 +80,7 @@ class Nodes(Protocol):
         ...
 
     def cordon(self, name: str, mark: RolloutMark) -> None:
-        """Make a node unschedulable and annotate it, in one patch; one that was unschedulable keeps `cordoned: false`."""
+        """Make a node unschedulable and annotate it, in one patch; one unschedulable before keeps `cordoned: false`."""
         ...
 
     def mark(self, name: str, mark: RolloutMark) -> None:
