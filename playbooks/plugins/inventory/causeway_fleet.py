@@ -1,0 +1,113 @@
+"""Reads a fleet's declaration as Ansible's inventory.
+
+A declaration that cannot be read, or that has no hosts, ends Ansible at once: no other plugin shall read it as
+something else, and no playbook shall run on nothing and call that success.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible.utils.display import Display
+
+DOCUMENTATION = """
+name: causeway_fleet
+short_description: Hosts of a Causeway declaration
+description:
+  - Reads C(fleet.yaml) and the folders beside it, as C(causeway check) does.
+  - Groups are C(site_*), C(tenure_*), C(cluster_*), C(accelerator_*), C(vendor_*) and C(pool_CLUSTER__POOL), with
+    hyphens written as underscores, and C(causeway_out_of_service) for the hosts that are to be left alone.
+  - Host variables are those of the plan (docs/plan.md), with C(causeway__intent), C(causeway__code) and
+    C(causeway__desired), the fingerprints of what the host should be. A pool's stand once, on its group.
+  - It has no options. Name the file itself, C(-i inventory/NAME/fleet.yaml), and not its folder.
+"""
+
+PLAYBOOKS = Path(__file__).resolve().parents[2]
+_FIRST_CHARACTERS = 65536
+_TOP_LEVEL = [re.compile(rf"^{key}[ \t]*:", re.MULTILINE) for key in ("version", "name")]
+
+display = Display()
+
+
+class InventoryModule(BaseInventoryPlugin):
+    """The inventory plugin that Ansible loads by its file's name."""
+
+    NAME = "causeway_fleet"
+
+    def verify_file(self, path: str) -> bool:
+        """Whether a file is a declaration: `.yaml` or `.yml`, with `version:` and `name:` at its top level."""
+        if not super().verify_file(path) or not path.endswith((".yaml", ".yml")):
+            return False
+        with Path(path).open(encoding="utf-8", errors="replace") as file:
+            text = file.read(_FIRST_CHARACTERS)
+        return all(key.search(text) for key in _TOP_LEVEL)
+
+    def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
+        """Add the fleet's groups and hosts; end Ansible when the declaration has an error."""
+        super().parse(inventory, loader, path, cache)
+        try:
+            from causeway.errors import CausewayError
+        except ImportError as error:
+            _end(
+                f"{path}: this Python has no Causeway to read the declaration with ({error})\n"
+                f"  to do: {sys.executable} -m pip install 'causeway[up]', or use the ansible-playbook of the "
+                "environment that has it"
+            )
+        try:
+            hosts = self._add(Path(path))
+        except CausewayError as error:
+            _end(str(error))
+        if not hosts:
+            _end(f"{path}: this fleet has no hosts that Ansible could reach\n  to do: declare `hosts` in a pool")
+
+    def _add(self, path: Path) -> int:
+        from causeway.catalog import load_catalog, references
+        from causeway.fleet.load import load_fleet
+        from causeway.plan.inventory import OUT_OF_SERVICE
+        from causeway.plan.inventory import inventory as pools_of
+        from causeway.plan.playbook_code import code_of
+
+        loaded = load_fleet(path)
+        catalog = load_catalog(loaded.fleet.catalog, loaded.marks)
+        references.check(loaded, catalog)
+        self.inventory.add_group(OUT_OF_SERVICE)
+        count = 0
+        for pool in pools_of(loaded, catalog, code_of(PLAYBOOKS)):
+            own = pool.groups[-1]
+            self.inventory.add_group(own)
+            for group in pool.groups[:-1]:
+                self.inventory.add_group(group)
+                self.inventory.add_child(group, own)
+            self._set(own, pool.variables)
+            for host in pool.hosts():
+                self.inventory.add_host(host.name, group=own)
+                self._set(host.name, host.variables)
+                if host.out_of_service:
+                    self.inventory.add_host(host.name, group=OUT_OF_SERVICE)
+                count += 1
+        return count
+
+    def _set(self, name: str, variables: Mapping[str, Any]) -> None:
+        for variable, value in variables.items():
+            self.inventory.set_variable(name, variable, _plain(value))
+
+
+def _plain(value: Any) -> Any:
+    """The value in Ansible's own types: frozen mappings and days are none of them."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def _end(text: str) -> NoReturn:
+    """End Ansible. An error raised here would only be a warning, after which the next plugin tries the same file."""
+    display.error(text, wrap_text=False)
+    raise SystemExit(1)
