@@ -1,0 +1,1 @@
+"""The resource provider `causeway`: the Pulumi engine's calls over gRPC, translated into hosts, releases and leases."""
