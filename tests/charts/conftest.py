@@ -15,7 +15,8 @@ from causeway.sandbox.clusters.places import Places
 from causeway.sandbox.spec import SandboxSpec
 from causeway.toolchain.locate import locate_all, search_path
 from causeway.toolchain.manifest import tools as known_tools
-from tests.charts.harness import CLUSTER, ChartCluster, Helm
+from tests.charts import crds
+from tests.charts.harness import CLUSTER, OFFERS, ChartCluster, Helm, Release, cases, eventually, load
 
 
 @pytest.fixture(scope="session")
@@ -39,8 +40,21 @@ def chart_cluster(chart_tools: dict[str, Path], tmp_path_factory: pytest.TempPat
     try:
         clusters.up(SandboxSpec(fleet, clusters=(CLUSTER,)), home, chart_tools)
         helm = Helm(chart_tools["helm"], home / "helm", Places(home).kubeconfig)
-        yield ChartCluster(CLUSTER.name, helm, chart_tools["kubectl"])
+        cluster = ChartCluster(CLUSTER.name, helm, chart_tools["kubectl"])
+        cluster.apply(*crds.documents())
+        cluster.kubectl("wait", "--for=condition=Established", "customresourcedefinitions", "--all", "--timeout=30s")
+        yield cluster
     finally:
         clusters.down(fleet, home)
         if os.geteuid() == 0:
             cgroup.of_fleet(fleet).kill()
+
+
+@pytest.fixture(scope="session")
+def platform(chart_cluster: ChartCluster) -> Release:
+    """The accelerator platform, installed once: the nodes of all three vendors offer their accelerators."""
+    release = chart_cluster.release("accelerator-platform", "accelerator-platform")
+    values = next(case for case in cases("accelerator-platform") if case.name == "sandbox-values.yaml")
+    release.install(load(values))
+    eventually(lambda: all(chart_cluster.offered(*node) == 8 for node in OFFERS), f"the nodes to offer {OFFERS}")
+    return release

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import yaml
 
@@ -16,6 +17,7 @@ from causeway.sandbox.spec import ClusterSpec, NodeSpec
 
 CHARTS = Path(__file__).parents[2] / "charts"
 KUBERNETES = "1.34"
+T = TypeVar("T")
 Values = Mapping[str, Any]
 Object = dict[str, Any]
 
@@ -36,7 +38,19 @@ NODES = (
     ),
     *(_node(f"gpu-{n}", "h20", vendor="nvidia", resource="nvidia.com/gpu", pci="10de_2329") for n in (1, 2)),
 )
+OFFERS = (("asc-1", "huawei.com/Ascend910"), ("mlu-1", "cambricon.com/mlu"), ("gpu-1", "nvidia.com/gpu"))
 CLUSTER = ClusterSpec("charts", KUBERNETES, NODES)
+
+
+def eventually(look: Callable[[], T | Literal[False] | None], what: str, *, timeout: float = 30) -> T:
+    """The first truthy answer of `look`; fails when there is none in time."""
+    deadline = time.monotonic() + timeout
+    while True:
+        found = look()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"waited {timeout:.0f} s for {what}; last answer: {found!r}"
+        time.sleep(0.1)
 
 
 def chart_names() -> list[str]:
