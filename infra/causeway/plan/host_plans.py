@@ -7,11 +7,11 @@ Where each host's number enters its variables, every host differs; a fleet of 50
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 
 from causeway.fleet.hosts import PoolHosts
-from causeway.plan.fingerprint import Seal, SharedIntent, desired_state
-from causeway.plan.hostvars import HOST_NUMBER, PoolVariables, difference, effective, numbered_variables
+from causeway.plan.fingerprint import Seal
+from causeway.plan.host_values import PoolVariables
+from causeway.plan.intents import PoolIntents
 from causeway.plan.model import HostPlan
 from causeway.policy.leaks import without_secrets
 
@@ -27,53 +27,32 @@ class HostPlans(Mapping[str, HostPlan]):
     """
 
     def __init__(self, variables: PoolVariables, hosts: PoolHosts, seal: Seal, code: str | None) -> None:
-        self._variables = variables
-        self._hosts = hosts
-        self._code = code
-        self._numbered = {name: variables.variables[name] for name in numbered_variables(variables.variables)}
-        self._shared = SharedIntent(effective(variables.variables, {}), seal)
+        self._intents = PoolIntents(variables, hosts, seal, code)
 
     @property
     def pool_intent(self) -> str:
         """Intent of a host that differs in nothing."""
-        return self._shared.of({})
-
-    @cached_property
-    def _numbers(self) -> dict[str, int]:
-        """Numbers of the hosts that differ, in declared order."""
-        if not self._numbered and not self._hosts.records:
-            return {}
-        numbered = self._hosts.numbered()
-        return {name: number for number, name in numbered if self._numbered or self._differs(name, number)}
-
-    def _differs(self, name: str, number: int) -> bool:
-        record = self._hosts.records.get(name)
-        return record is not None and (
-            record.state != "in_service" or bool(difference(self._variables, number, record))
-        )
+        return self._intents.pool
 
     def __getitem__(self, name: str) -> HostPlan:
-        number = self._numbers[name]
-        record = self._hosts.records.get(name)
-        own = difference(self._variables, number, record) if record else {HOST_NUMBER: number}
-        intent = self._shared.of(effective(self._numbered, own))
-        state = record.state if record else "in_service"
+        number = self._intents.numbers[name]
+        record = self._intents.hosts.records.get(name)
         return HostPlan(
             name=name,
             number=number,
-            state=state,
+            state=record.state if record else "in_service",
             reason=without_secrets(record.reason) if record and record.reason else None,
             until=record.until if record else None,
-            variables=own,
-            intent=intent,
-            desired=desired_state(state, intent, self._code),
+            variables=self._intents.own(name),
+            intent=self._intents.of(name),
+            desired=self._intents.desired(name),
         )
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._numbers)
+        return iter(self._intents.numbers)
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self._intents.numbers)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._numbers
+        return name in self._intents.numbers
