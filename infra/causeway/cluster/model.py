@@ -1,10 +1,10 @@
-"""What the layers above say to a cluster, and what it answers: access, nodes, evictions."""
+"""What the layers above say to a cluster, and what it answers: access, nodes, evictions; charts and releases."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +119,39 @@ class Nodes(Protocol):
     def ask_checkpoint(self, name: str, seconds: float, cancelled: Callable[[], bool]) -> tuple[str, ...]:
         """Ask training jobs on a node for a checkpoint (the training chart's contract); returns the workloads asked."""
         ...
+
+
+Object = Mapping[str, Any]
+"""A Kubernetes object as JSON has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChartRef:
+    """A chart as a declaration names it; no path of this machine.
+
+    Args:
+        reference: a chart of Causeway's by name, a path beside the declaration, `oci://...` or `https://....tgz`.
+        version: for one that is fetched from a registry.
+        digest: `sha256:...` of a fetched chart: of its manifest in a registry, of the file from a web server.
+    """
+
+    reference: str
+    version: str | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a chart makes of its values, each part by key `<apiVersion>/<Kind>/<namespace>/<name>`, sorted.
+
+    The namespace is empty where the kind has none.
+
+    Args:
+        objects: what Helm applies and waits for.
+        hooks: what Helm runs before or after.
+        crds: definitions from the charts' `crds` folders, which Helm only ever installs and Causeway also updates.
+    """
+
+    objects: Mapping[str, Object]
+    hooks: Mapping[str, Object] = field(default_factory=dict)
+    crds: Mapping[str, Object] = field(default_factory=dict)
