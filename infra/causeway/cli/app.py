@@ -17,12 +17,15 @@ from causeway.errors import CausewayError, Permanent
 COMMANDS: dict[str, str] = {
     "check": "check",
     "cost": "cost",
+    "destroy": "destroy",
     "diff": "diff",
     "doctor": "doctor",
     "env": "env",
     "rules": "rules",
     "plan": "plan",
+    "preview": "preview",
     "schema": "schema",
+    "up": "up",
 }
 GROUPS: dict[str, str] = {"catalog": "catalog", "sandbox": "sandbox"}
 

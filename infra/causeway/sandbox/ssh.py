@@ -126,6 +126,7 @@ def ansible_environment(layout: Layout) -> Mapping[str, str]:
         "ANSIBLE_INVENTORY": str(layout.ansible_inventory),
         "ANSIBLE_SSH_COMMON_ARGS": f"-F {quoted(layout.ssh_config)}",
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(layout.control_paths),
+        "CAUSEWAY_SSH_CONFIG": str(layout.ssh_config),
     }
 
 

@@ -1,0 +1,110 @@
+"""What `causeway preview`, `up` and `destroy` share: the workspace, the runs with Ctrl-C, the document."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+
+from causeway.cli.environment import environment, sandbox_is_up
+from causeway.cli.stack_progress import watcher_for
+from causeway.fleet.load import LoadedFleet, load_fleet
+from causeway.sandbox.layout import home_root
+from causeway.stacks.model import StackReport
+from causeway.stacks.run import Options, Runs, StackTask, folder_of_runs
+from causeway.stacks.tasks import stack_name, task_of
+from causeway.stacks.workspace import Workspace, project_folder
+
+
+@dataclass(frozen=True)
+class Session:
+    """One command on a fleet's stacks."""
+
+    loaded: LoadedFleet
+    workspace: Workspace
+    existing: frozenset[str]
+    logs: Path
+    console: Console
+
+    @classmethod
+    def of(cls, fleet: Path, console: Console) -> Session:
+        """Load the declaration and look what stacks there are.
+
+        Raises:
+            CausewayError: the declaration is wrong, or there is no project, passphrase or backend.
+        """
+        loaded = load_fleet(fleet)
+        home = home_root(fleet, os.environ)
+        chosen = environment(fleet)
+        os.environ["PATH"] = chosen["PATH"]  # the engine itself is found by it
+        workspace = Workspace(project_folder(fleet, Path.cwd()), chosen, home, sandbox_is_up(fleet)).with_passphrase()
+        return cls(loaded, workspace, workspace.existing(), folder_of_runs(home, datetime.now().astimezone()), console)
+
+    def tasks(self, clusters: Sequence[str], as_of: date | None) -> tuple[StackTask, ...]:
+        """What to run for clusters."""
+        fleet = self.loaded.fleet
+        return tuple(
+            task_of(
+                fleet,
+                name,
+                as_of,
+                sandbox=self.workspace.sandbox,
+                create=stack_name(fleet.name, name) not in self.existing,
+            )
+            for name in clusters
+        )
+
+    def run(self, tasks: Sequence[StackTask], options: Options) -> tuple[StackReport, ...]:
+        """Run an operation on stacks, showing how far it is; Ctrl-C stops it at the next safe point, twice at once."""
+        with watcher_for(self.console, options.operation, [task.name for task in tasks]) as watcher:
+            runs = Runs(self.workspace, options, watcher, self.logs)
+            with _interruptible(runs, self.console):
+                return runs.run(tasks)
+
+
+@contextmanager
+def _interruptible(runs: Runs, console: Console) -> Iterator[None]:
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        runs.stop()
+        if runs.stopping == 1:
+            console.print("[yellow]stopping at the next safe point; Ctrl-C again stops at once[/]")
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def document(reports: Sequence[StackReport]) -> list[dict[str, Any]]:
+    """The reports as the JSON documents carry them."""
+    return [
+        {
+            "stack": report.stack,
+            "result": report.result.value,
+            "reason": report.reason,
+            "seconds": round(report.seconds, 1),
+            "same": report.same,
+            "changes": [
+                {"kind": each.kind, "name": each.name, "operation": each.operation, "details": dict(each.details)}
+                for each in report.changes
+            ],
+            "hosts": [
+                {"pool": each.pool, "host": each.name, "phase": each.phase, "text": each.text} for each in report.hosts
+            ],
+            "messages": [
+                {"severity": each.severity, "resource": each.resource, "text": each.text} for each in report.told
+            ],
+            "log": str(report.log) if report.log else None,
+        }
+        for report in reports
+    ]

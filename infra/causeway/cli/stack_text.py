@@ -1,0 +1,56 @@
+"""How reports of stacks read on a terminal: what would change, what went wrong, where the logs are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+
+from causeway.stacks.model import Operation, Result, StackReport
+
+SIGNS = {"create": "[green]+[/]", "update": "[yellow]~[/]", "delete": "[red]-[/]", "replace": "[red]±[/]"}
+MOST_DETAILS = 12
+_NOT_WELL = {Result.FAILED, Result.PARTLY, Result.REFUSED, Result.CANCELLED}
+
+
+def print_changes(console: Console, reports: Sequence[StackReport]) -> None:
+    """What each stack's preview found."""
+    for report in reports:
+        if report.result is Result.UNCHANGED:
+            console.print(f"[bold]{escape(report.stack)}[/]: nothing to do ({report.same} resources)")
+            continue
+        console.print(f"[bold]{escape(report.stack)}[/]")
+        for change in report.changes:
+            sign = SIGNS.get(change.operation, "?")
+            console.print(f"  {sign} {change.operation:<8} {change.kind:<9} {escape(change.name)}", soft_wrap=True)
+            shown = list(change.details.items())
+            for path, text in shown[:MOST_DETAILS]:
+                console.print(f"      {escape(path)}: {escape(text)}", soft_wrap=True)
+            if len(shown) > MOST_DETAILS:
+                console.print(f"      ... and {len(shown) - MOST_DETAILS} more")
+        _print_told(console, report)
+
+
+def print_ends(console: Console, reports: Sequence[StackReport]) -> None:
+    """What went wrong, and where the logs are."""
+    for report in reports:
+        if report.result not in _NOT_WELL and not report.told:
+            continue
+        console.print(f"[bold]{escape(report.stack)}[/]: {report.result}")
+        for host in report.failed_hosts:
+            console.print(f"  [red]{host.phase}[/] {escape(f'{host.pool}/{host.name}: {host.text}')}", soft_wrap=True)
+        _print_told(console, report)
+    logs = [str(report.log) for report in reports if report.log and report.operation is not Operation.PREVIEW]
+    if logs:
+        console.print(f"[dim]logs: {escape(' '.join(logs))}[/]", soft_wrap=True)
+
+
+def _print_told(console: Console, report: StackReport) -> None:
+    if report.reason:
+        console.print(f"  [red]{escape(report.reason)}[/]", soft_wrap=True)
+    for said in report.told:
+        colour = "red" if said.severity == "error" else "yellow"
+        head = f"{said.resource}: " if said.resource else ""
+        text = escape(head + said.text).replace("\n", "\n    ")
+        console.print(f"  [{colour}]{said.severity}[/] {text}", soft_wrap=True)

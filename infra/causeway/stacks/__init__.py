@@ -1,0 +1,1 @@
+"""Pulumi stacks, several at once: workspace, locks, engine runs and what they tell, for `causeway up` and its kin."""

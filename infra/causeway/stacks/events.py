@@ -1,0 +1,116 @@
+"""Turns the engine's events into what people are told: resources with their changes, warnings and errors."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from pulumi.automation.events import EngineEvent, StepEventMetadata
+
+from causeway.stacks.model import Change, Told
+
+OWN = "causeway:index:"
+QUIET = {"same", "read", "refresh", "discard"}
+_COLOUR = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
+_LONGEST = 100
+
+
+class Gathered:
+    """Takes a run's events, from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._changes: dict[str, Change] = {}
+        self._told: dict[Told, None] = {}
+        self._failed: set[str] = set()
+        self.same = 0
+        self.finished: set[str] = set()
+
+    def __call__(self, event: EngineEvent) -> None:
+        """Take one event."""
+        with self._lock:
+            if event.resource_pre_event is not None:
+                self._step(event.resource_pre_event.metadata)
+            elif event.res_outputs_event is not None:
+                self.finished.add(event.res_outputs_event.metadata.urn)
+            elif event.res_op_failed_event is not None:
+                self._failed.add(event.res_op_failed_event.metadata.urn)
+            elif event.diagnostic_event is not None and not event.diagnostic_event.ephemeral:
+                said = event.diagnostic_event
+                text = _COLOUR.sub("", said.message).strip()
+                if said.severity in ("warning", "error") and text:
+                    self._told.setdefault(Told(said.severity, name_of(said.urn or ""), text))
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What changes, in the order of the engine."""
+        with self._lock:
+            return tuple(self._changes.values())
+
+    @property
+    def told(self) -> tuple[Told, ...]:
+        """Warnings and errors, each once."""
+        with self._lock:
+            return tuple(self._told)
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Names of the resources that failed."""
+        with self._lock:
+            return tuple(sorted(name_of(urn) for urn in self._failed))
+
+    def _step(self, step: StepEventMetadata) -> None:
+        operation = str(getattr(step.op, "value", step.op))
+        if not step.type.startswith(OWN):
+            return
+        if operation in QUIET:
+            self.same += 1
+            return
+        kept = self._changes.get(step.urn)
+        if kept is not None and operation.endswith("-replaced"):
+            return
+        self._changes[step.urn] = Change(
+            step.type.rsplit(":", 1)[-1], name_of(step.urn), operation.removesuffix("-replacement"), _details(step)
+        )
+
+
+def name_of(urn: str) -> str:
+    """The resource's name in a URN."""
+    return urn.rsplit("::", 1)[-1]
+
+
+def _details(step: StepEventMetadata) -> Mapping[str, str]:
+    old = dict(step.old.inputs or {}) if step.old else {}
+    old_outputs = dict(step.old.outputs or {}) if step.old else {}
+    new = dict(step.new.inputs or {}) if step.new else {}
+    found: dict[str, str] = {}
+    for path, difference in (step.detailed_diff or {}).items():
+        before = at(old if difference.input_diff else old_outputs, path)
+        found[path] = f"{_short(before)} => {_short(at(new, path))}"
+    return found
+
+
+_STEP = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)')
+
+
+def at(document: Any, path: str) -> Any:
+    """The value at a property path such as `state["cn-asc-01"]`; None when nothing is there."""
+    value = document
+    for quoted, index, bare in _STEP.findall(path):
+        key = quoted or bare
+        if index and isinstance(value, list) and int(index) < len(value):
+            value = value[int(index)]
+        elif isinstance(value, dict) and key in value:
+            value = value[key]
+        else:
+            return None
+    return value
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -1,0 +1,244 @@
+"""Runs one operation on several stacks side by side, and tells how each ended."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from pulumi.automation import Stack
+from pulumi.automation.errors import CommandError, ConcurrentUpdateError
+
+from causeway.errors import CausewayError
+from causeway.stacks.engine import Engine
+from causeway.stacks.events import Gathered
+from causeway.stacks.model import HostEnd, Operation, Result, StackReport, Told
+from causeway.stacks.progress import StackProgress, Tail
+from causeway.stacks.workspace import Workspace, last_line
+
+POLL_S = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class StackTask:
+    """One stack to work on.
+
+    Args:
+        wanted: plain settings of the stack.
+        hidden: secret settings, with what makes a value where none is set.
+        create: whether the stack is made when the backend has none.
+    """
+
+    name: str
+    wanted: Mapping[str, str] = field(default_factory=dict)
+    hidden: Mapping[str, Callable[[], str]] = field(default_factory=dict, repr=False)
+    create: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run.
+
+    Args:
+        dry: of a destruction, only what it would do; a preview is dry by itself.
+        refresh: compare with what hosts and clusters say before anything else.
+        at_once: stacks side by side.
+    """
+
+    operation: Operation
+    dry: bool = False
+    refresh: bool = False
+    at_once: int = 4
+
+
+class Watcher:
+    """Is told what happens, from several threads. This one does nothing."""
+
+    def began(self, stack: str) -> None:
+        """A stack's turn has come."""
+
+    def moved(self, progress: StackProgress, event: Mapping[str, object]) -> None:
+        """The provider told a step."""
+
+    def ended(self, report: StackReport) -> None:
+        """A stack is at its end."""
+
+
+class Runs:
+    """The stacks of one command."""
+
+    def __init__(self, workspace: Workspace, options: Options, watcher: Watcher, folder: Path) -> None:
+        self._workspace = workspace
+        self._options = options
+        self._watcher = watcher
+        self._folder = folder
+        self._engines: list[Engine] = []
+        self._lock = threading.Lock()
+        self._stopping = 0
+
+    def stop(self) -> None:
+        """Stop at the next safe point; called again, at once."""
+        with self._lock:
+            self._stopping += 1
+            for engine in self._engines:
+                engine.stop()
+
+    @property
+    def stopping(self) -> int:
+        """How often it was asked to stop."""
+        return self._stopping
+
+    def run(self, tasks: Sequence[StackTask]) -> tuple[StackReport, ...]:
+        """Run the operation on each stack; reports in the order of the tasks."""
+        with ThreadPoolExecutor(max_workers=self._options.at_once, thread_name_prefix="stack") as pool:
+            return tuple(pool.map(self._one, tasks))
+
+    def _one(self, task: StackTask) -> StackReport:
+        began = time.monotonic()
+        log = self._folder / f"{task.name}.{self._options.operation}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        engine = Engine(log)
+        with self._lock:
+            if self._stopping:
+                return self._report(task, Result.SKIPPED, began, log, reason="cancelled before it began")
+            self._engines.append(engine)
+        self._watcher.began(task.name)
+        gathered = Gathered()
+        try:
+            report = self._worked(task, engine, gathered, began, log)
+        except CausewayError as error:
+            report = self._report(task, Result.FAILED, began, log, gathered, reason=str(error))
+        except CommandError as error:
+            report = self._broken(task, engine, gathered, error, began, log)
+        self._watcher.ended(report)
+        return report
+
+    def _worked(self, task: StackTask, engine: Engine, gathered: Gathered, began: float, log: Path) -> StackReport:
+        broken = self._workspace.break_stale_locks(task.name)
+        told = tuple(Told("warning", "", f"removed the lock of a run that is gone: {lock.holder}") for lock in broken)
+        events = log.with_suffix(".events.jsonl")
+        workspace = self._workspace.with_variables({"CAUSEWAY_EVENTS": str(events)})
+        stack = workspace.open(task.name, engine, create=task.create)
+        workspace.configure(stack, engine, task.wanted, task.hidden)
+        failure: CommandError | None = None
+        with _Follower(task.name, events, self._watcher) as follower:
+            try:
+                _perform(stack, self._options, gathered)
+            except CommandError as error:
+                failure = error
+        hosts = _hosts(follower.progress)
+        if failure is not None:
+            return self._broken(task, engine, gathered, failure, began, log, hosts, told)
+        result = _result(self._options, changed=bool(gathered.changes), hosts=hosts)
+        return self._report(task, result, began, log, gathered, hosts, told)
+
+    def _broken(
+        self,
+        task: StackTask,
+        engine: Engine,
+        gathered: Gathered,
+        error: CommandError,
+        began: float,
+        log: Path,
+        hosts: tuple[HostEnd, ...] = (),
+        told: tuple[Told, ...] = (),
+    ) -> StackReport:
+        if engine.asked_to_stop:
+            result, reason = Result.CANCELLED, "stopped at a safe point; run the command again to go on"
+        elif isinstance(error, ConcurrentUpdateError):
+            result, reason = Result.FAILED, "another run holds this stack"
+        elif any("refused by" in each.text or "[refused]" in each.text for each in gathered.told):
+            result, reason = Result.REFUSED, "rules stop it; see the findings"
+        else:
+            result = Result.PARTLY if gathered.finished else Result.FAILED
+            reason = "" if gathered.failed or gathered.told else last_line(str(error))
+        return self._report(task, result, began, log, gathered, hosts, told, reason)
+
+    def _report(
+        self,
+        task: StackTask,
+        result: Result,
+        began: float,
+        log: Path,
+        gathered: Gathered | None = None,
+        hosts: tuple[HostEnd, ...] = (),
+        told: tuple[Told, ...] = (),
+        reason: str = "",
+    ) -> StackReport:
+        return StackReport(
+            stack=task.name,
+            operation=self._options.operation,
+            result=result,
+            changes=gathered.changes if gathered else (),
+            same=gathered.same if gathered else 0,
+            told=told + (gathered.told if gathered else ()),
+            hosts=hosts,
+            seconds=time.monotonic() - began,
+            log=log,
+            reason=reason,
+        )
+
+
+class _Follower:
+    """Hands a stack's events to the watcher while the engine runs."""
+
+    def __init__(self, stack: str, events: Path, watcher: Watcher) -> None:
+        self.progress = StackProgress(stack)
+        self._tail = Tail(events)
+        self._watcher = watcher
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name=f"events of {stack}")
+
+    def __enter__(self) -> _Follower:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _follow(self) -> None:
+        last = False
+        while not last:
+            last = self._over.wait(POLL_S)
+            for line in self._tail.lines():
+                event = self.progress.take(line)
+                if event is not None:
+                    self._watcher.moved(self.progress, event)
+
+
+def _perform(stack: Stack, options: Options, gathered: Gathered) -> None:
+    refresh = options.refresh or None
+    if options.operation is Operation.PREVIEW:
+        stack.preview(on_event=gathered, refresh=refresh, color="never")
+    elif options.operation is Operation.UP:
+        stack.up(on_event=gathered, refresh=refresh, color="never", continue_on_error=True)
+    elif options.dry:
+        stack.preview_destroy(on_event=gathered, color="never")
+    else:
+        stack.destroy(on_event=gathered, color="never", continue_on_error=True)
+
+
+def _result(options: Options, *, changed: bool, hosts: tuple[HostEnd, ...]) -> Result:
+    if options.dry or options.operation is Operation.PREVIEW:
+        return Result.CHANGES if changed else Result.UNCHANGED
+    if any(host.phase != "done" for host in hosts):
+        return Result.PARTLY
+    return Result.DONE if changed else Result.UNCHANGED
+
+
+def _hosts(progress: StackProgress) -> tuple[HostEnd, ...]:
+    return tuple(
+        HostEnd(pool, name, phase, text)
+        for pool, each in sorted(progress.pools.items())
+        for name, (phase, text) in sorted(each.hosts.items())
+    )
+
+
+def folder_of_runs(home: Path, now: datetime) -> Path:
+    """The folder for a command's logs."""
+    return home / "logs" / now.strftime("%Y%m%dT%H%M%S")
