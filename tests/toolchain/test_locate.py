@@ -22,6 +22,7 @@ PRINTED = {
     "kube-controller-manager": "Kubernetes v1.34.4",
     "kube-scheduler": "Kubernetes v1.34.4",
     "helm": "v4.3.1+g0a1b2c3",
+    "causeway-render": "v4.3.1",
     "pulumi": "v3.259.0",
 }
 BY_NAME = {tool.name: tool for tool in tools()}
