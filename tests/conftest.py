@@ -48,13 +48,15 @@ def pytest_configure(config: pytest.Config) -> None:
     # a job in the background starts with Ctrl-C ignored, and what it starts inherits that
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    config.stash[LACKING] = {"tools": _lacking_tools(), "sandbox": _lacking_sandbox()}
+    config.stash[LACKING] = {}
 
 
-def pytest_report_header(config: pytest.Config) -> list[str]:
-    lacking = config.stash[LACKING]
-    lines = [f"left out: tests marked {marker}, since {why}" for marker, why in lacking.items() if why]
-    return [*lines, f"seeds: {config.getoption('--seeds')} (make soak SEEDS=0:1000 runs more)"]
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"seeds: {config.getoption('--seeds')} (make soak SEEDS=0:1000 runs more)"
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    return [f"left out: tests marked {marker}, since {why}" for marker, why in config.stash[LACKING].items() if why]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -64,8 +66,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("seed", range(int(first), int(last)))
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what this machine cannot run; it is only looked at for the tests that were chosen."""
     lacking = config.stash[LACKING]
+    for marker, look in (("tools", _lacking_tools), ("sandbox", _lacking_sandbox)):
+        lacking[marker] = look() if any(marker in item.keywords for item in items) else ""
     for item in items:
         for marker in OPTIONAL:
             if lacking[marker] and marker in item.keywords and marker not in REQUIRED:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from causeway.errors import Problems
+from causeway.errors import Location, Problems
 from causeway.fleet.load import LoadedFleet, load_fleet
 
 INVENTORY = Path(__file__).parents[2] / "inventory"
@@ -37,11 +37,15 @@ def load(tmp_path: Path) -> Load:
 
 @pytest.fixture
 def problems_of(load: Load) -> Callable[[Mapping[str, str | bytes]], str]:
-    """What loading says, each error with its code; fails when there is none."""
+    """What loading says, each error with its code; fails when there is none, or one lacks its place, reason or hint."""
 
     def told(files: Mapping[str, str | bytes]) -> str:
         with pytest.raises(Problems) as caught:
             load(files)
+        for error in caught.value.errors:
+            assert isinstance(error.where, Location)
+            assert error.reason
+            assert error.hint
         return "\n\n".join(f"[{error.code}] {error}" for error in caught.value.errors) + "\n"
 
     return told

@@ -13,9 +13,6 @@ from typing import Any
 import pytest
 import yaml
 
-from causeway.errors import Location, Problems
-from causeway.fleet.load import LoadedFleet
-
 CASES = Path(__file__).parent / "cases"
 NAMES = sorted(str(path.relative_to(CASES).with_suffix("")) for path in CASES.rglob("*.yaml"))
 
@@ -53,16 +50,3 @@ def test_every_subject_of_the_checks_has_cases() -> None:
         "workloads",
     }
     assert len(NAMES) > 100
-
-
-@pytest.mark.parametrize("name", NAMES[::7])
-def test_every_error_says_where_and_what_to_do(
-    name: str, sandbox_text: str, load: Callable[[Mapping[str, str | bytes]], LoadedFleet]
-) -> None:
-    case = read_case(name)
-    with pytest.raises(Problems) as caught:
-        load(files_of(case, sandbox_text))
-    for error in caught.value.errors:
-        assert isinstance(error.where, Location)
-        assert error.reason
-        assert error.hint

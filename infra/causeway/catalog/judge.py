@@ -45,9 +45,10 @@ def _derived(tables: Iterable[tuple[str, Table]], values: Mapping[str, str]) -> 
                     yield field, choice
 
 
-def _decisions(catalog: Catalog, accelerator: str, values: Mapping[str, str], on: date) -> Iterator[Decision]:
+def _decisions(catalog: Catalog, accelerator: str, values: Mapping[str, str], today: date) -> Iterator[Decision]:
     concerned = concerns_of(catalog, accelerator)
     for name, table in tables_for(catalog, accelerator):
+        on = today if table.kind == "driver-end-of-life" else date.min  # no other kind looks at the day
         decision = _asked(catalog, accelerator, name, _projected(values, concerned[name]), on)
         if decision:
             yield decision

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,12 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 _Loader.add_multi_constructor("!", _tagged)
 
 
+@lru_cache(maxsize=4096)
+def _meant(text: str) -> Any:
+    """What a YAML text means; equal texts, of roles that are alike and of later walks, are read once."""
+    return yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+
+
 class PlaybookFiles:
     """The files below one folder.
 
@@ -78,7 +85,7 @@ class PlaybookFiles:
             try:
                 text = path.read_text(encoding="utf-8")
                 self._known_names[path] = frozenset(_CONTEXT.findall(text))
-                self._parsed[path] = yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+                self._parsed[path] = _meant(text)
             except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
                 mark = getattr(error, "problem_mark", None)
                 where = self.at(path, mark.line + 1 if mark else 0)
