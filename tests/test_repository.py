@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from causeway.toolchain import definitions
 from causeway.toolchain.manifest import Tool, tools
 
 TOP = Path(__file__).parent.parent
@@ -51,7 +52,14 @@ def test_the_list_of_tools_and_the_go_modules_name_one_version(tool: Tool) -> No
 
 def test_every_family_of_tools_is_used() -> None:
     used = {tool.family for tool in tools()} | {part.family for tool in tools() for part in tool.companions}
-    assert used == {file.parent.name for file in GO_MODULES}
+    assert used | {definitions.FAMILY} == {file.parent.name for file in GO_MODULES}
+
+
+@pytest.mark.parametrize("each", definitions.definitions(), ids=lambda each: each.name)
+def test_the_list_of_definitions_and_their_go_module_name_one_version(each: definitions.Definitions) -> None:
+    folder = TOP / "tools" / definitions.FAMILY
+    assert f"\t{each.module} v{each.version}\n" in (folder / "go.mod").read_text("utf-8")
+    assert f"{each.module} v{each.version} h1:" in (folder / "go.sum").read_text("utf-8")
 
 
 @pytest.mark.parametrize("script", [".ci/run"])

@@ -24,6 +24,11 @@ def charts() -> Path:
     return _folder("charts")
 
 
+def definitions_below(environment: Path) -> Path:
+    """Where an environment keeps definitions of kinds that Kubernetes does not bring (`make tools` fetches them)."""
+    return environment / "share" / "causeway" / "definitions"
+
+
 def _folder(name: str) -> Path:
     top = checkout()
     # Ansible and Helm want real files: a wheel is always installed unpacked, so the resource is a path.

@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from causeway.assets import checkout
 from causeway.errors import CausewayError, Permanent
+from causeway.toolchain import definitions
 from causeway.toolchain.build import Workshop, build_missing
 from causeway.toolchain.manifest import Tool, tools
 from causeway.toolchain.progress import Progress
@@ -56,6 +57,9 @@ def _build(arguments: argparse.Namespace, progress: Progress) -> None:
         )
     workshop = Workshop(top, Path(sys.prefix), os.environ)
     build_missing(_wanted(arguments.only), workshop, progress, install_go=arguments.install_go)
+    if arguments.only is None:
+        place = (workshop.checkout, workshop.environment, workshop.environ)
+        definitions.fetch_missing(*place, progress, install_go=arguments.install_go)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

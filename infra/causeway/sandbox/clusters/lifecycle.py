@@ -13,7 +13,7 @@ from pathlib import Path
 
 from causeway.errors import CausewayError, Permanent, Problems, Retryable
 from causeway.sandbox import cgroup
-from causeway.sandbox.clusters import kubeconfig, kwok_config, processes
+from causeway.sandbox.clusters import definitions, kubeconfig, kwok_config, processes
 from causeway.sandbox.clusters.api import Api
 from causeway.sandbox.clusters.controller import daemon
 from causeway.sandbox.clusters.kwokctl import ControlPlane, Endpoint
@@ -183,9 +183,12 @@ def _ensure(plane: ControlPlane, cluster: ClusterSpec, spec: SandboxSpec) -> Clu
     api = Api(access)
     processes.wait_until(lambda: _serves(api), READY_TIMEOUT_S, f"the API server of {plane.name}", poll=0.1)
     plane.places.digest(plane.name).write_text(digest)
+    defined = definitions.ensure(api)
     changed = register(api, cluster, spec)
     if changed and action == "none":
         action, note = "repaired", f"{changed} node(s) brought in line with the declaration"
+    elif defined and action == "none":
+        action, note = "repaired", f"{defined} definition(s) of kinds added"
     found = look(plane, controller=True)
     if not found.version.startswith(f"v{cluster.kubernetes_version}."):
         other = f"declared Kubernetes {cluster.kubernetes_version}, the sandbox has {found.version}"
