@@ -1,0 +1,265 @@
+{{/* Envoy's configuration. Its parts are named as in Envoy's own reference. */}}
+{{- define "gateway.envoy" -}}
+admin:
+  address: {socket_address: {address: 127.0.0.1, port_value: 9901}}
+layered_runtime:
+  layers:
+    # the files of the ConfigMap NAME-shift: a file weight.BACKEND takes the place of that backend's weight, at once
+    - name: shift
+      disk_layer: {symlink_root: /etc/envoy/shift/..data}
+static_resources:
+  listeners:
+    - name: http
+      address: {socket_address: {address: 0.0.0.0, port_value: 8080}}
+      per_connection_buffer_limit_bytes: 1048576
+      filter_chains:
+        - filters:
+            - name: envoy.filters.network.http_connection_manager
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                stat_prefix: http
+                normalize_path: true
+                merge_slashes: true
+                stream_idle_timeout: {{ .Values.streamIdleTimeoutSeconds }}s
+                {{- if .Values.upstream.baseUrl }}
+                skip_xff_append: true
+                {{- end }}
+                access_log:
+                  - name: envoy.access_loggers.stdout
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog
+                route_config:
+                  name: workload
+                  {{- include (ternary "gateway.upstreamRoutes" "gateway.backendRoutes" (not (empty .Values.upstream.baseUrl))) . | nindent 18 }}
+                http_filters:
+                  {{- if .Values.upstream.baseUrl }}
+                  - name: envoy.filters.http.credential_injector
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.credential_injector.v3.CredentialInjector
+                      overwrite: true
+                      credential:
+                        name: envoy.http.injected_credentials.generic
+                        typed_config:
+                          "@type": type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic
+                          credential: {name: upstream-key}
+                          header_value_prefix: "Bearer "
+                  {{- else if eq .Values.api "video" }}
+                  # the replica that took a job is the one that knows it: a cookie brings its asker back
+                  - name: envoy.filters.http.stateful_session
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.stateful_session.v3.StatefulSession
+                      session_state:
+                        name: envoy.http.stateful_session.cookie
+                        typed_config:
+                          "@type": type.googleapis.com/envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState
+                          cookie: {name: causeway-replica, path: /v1/videos, ttl: {{ .Values.stickySeconds }}s}
+                  {{- end }}
+                  - name: envoy.filters.http.router
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
+                      suppress_envoy_headers: true
+    - name: operations
+      address: {socket_address: {address: 0.0.0.0, port_value: 8081}}
+      filter_chains:
+        - filters:
+            - name: envoy.filters.network.http_connection_manager
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                stat_prefix: operations
+                route_config:
+                  virtual_hosts:
+                    - name: operations
+                      domains: ["*"]
+                      routes:
+                        - {match: {path: /ready}, route: {cluster: admin}}
+                        - {match: {path: /metrics}, route: {cluster: admin, prefix_rewrite: /stats/prometheus}}
+                http_filters:
+                  - name: envoy.filters.http.router
+                    typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
+  clusters:
+    - name: admin
+      type: STATIC
+      load_assignment:
+        cluster_name: admin
+        endpoints:
+          - lb_endpoints:
+              - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 9901}}}
+    {{- include (ternary "gateway.upstreamCluster" "gateway.backendClusters" (not (empty .Values.upstream.baseUrl))) . | trim | nindent 4 }}
+  {{- if .Values.upstream.baseUrl }}
+  secrets:
+    - name: upstream-key
+      generic_secret:
+        secret:
+          filename: /etc/envoy/key/{{ .Values.upstream.existingSecret.key }}
+          watched_directory: {path: /etc/envoy/key}
+  {{- end }}
+{{- end -}}
+
+{{/* Traffic by weight; what a dead backend should get goes on to the others. */}}
+{{- define "gateway.backendRoutes" -}}
+{{- $retry := dict "retry_on" "connect-failure,refused-stream,reset-before-request,retriable-status-codes" "retriable_status_codes" (list 503) "num_retries" .Values.retries -}}
+virtual_hosts:
+  - name: workload
+    domains: ["*"]
+    routes:
+      {{- if eq .Values.api "video" }}
+      - match: {prefix: /v1/videos/}
+        route:
+          cluster: jobs
+          timeout: 0s
+      {{- end }}
+      - match: {prefix: /}
+        route:
+          timeout: 0s
+          retry_policy: {{- toYaml $retry | nindent 12 }}
+          weighted_clusters:
+            runtime_key_prefix: weight
+            clusters:
+              {{- range .Values.backends }}
+              - name: {{ include "gateway.backendName" . }}
+                weight: {{ .weight }}
+              {{- end }}
+{{- end -}}
+
+{{/* For each backend its own replicas, and the order in which others stand in for it: by weight. */}}
+{{- define "gateway.backendClusters" -}}
+{{- $root := . -}}
+{{- $several := gt (len .Values.backends) 1 -}}
+{{- range $backend := .Values.backends }}
+{{- $name := include "gateway.backendName" $backend }}
+- name: {{ ternary (printf "own.%s" $name) $name $several }}
+  {{- include "gateway.backendCluster" (list $root (list $backend)) | nindent 2 }}
+{{- if $several }}
+- name: {{ $name }}
+  connect_timeout: {{ $root.Values.connectTimeoutSeconds }}s
+  lb_policy: CLUSTER_PROVIDED
+  cluster_type:
+    name: envoy.clusters.aggregate
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig
+      clusters: {{- include "gateway.standIns" (list $root $name) | fromJsonArray | toYaml | nindent 8 }}
+{{- end }}
+{{- end }}
+{{- if eq .Values.api "video" }}
+- name: jobs
+  {{- include "gateway.backendCluster" (list $root .Values.backends) | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* A backend, then the others, those with more weight first, as a JSON list. Takes (list root name). */}}
+{{- define "gateway.standIns" -}}
+{{- $root := index . 0 -}}
+{{- $name := index . 1 -}}
+{{- $keys := list -}}
+{{- range $i, $backend := $root.Values.backends -}}
+{{- $keys = append $keys (printf "%03d.%05d.%s" (sub 100 $backend.weight) $i (include "gateway.backendName" $backend)) -}}
+{{- end -}}
+{{- $order := list (printf "own.%s" $name) -}}
+{{- range sortAlpha $keys -}}
+{{- $other := regexReplaceAll "^[0-9]+\\.[0-9]+\\." . "" -}}
+{{- if ne $other $name -}}{{- $order = append $order (printf "own.%s" $other) -}}{{- end -}}
+{{- end -}}
+{{- toJson $order -}}
+{{- end -}}
+
+{{/* Replicas of one or several backends, watched by the engine's health route. Takes (list root backends). */}}
+{{- define "gateway.backendCluster" -}}
+{{- $root := index . 0 -}}
+{{- $backends := index . 1 -}}
+{{- $values := $root.Values -}}
+type: STRICT_DNS
+connect_timeout: {{ $values.connectTimeoutSeconds }}s
+respect_dns_ttl: true
+dns_lookup_family: V4_PREFERRED
+lb_policy: LEAST_REQUEST
+circuit_breakers:
+  thresholds:
+    - max_connections: {{ $values.maxRequestsPerBackend }}
+      max_pending_requests: {{ $values.maxRequestsPerBackend }}
+      max_requests: {{ $values.maxRequestsPerBackend }}
+      max_retries: 1024
+health_checks:
+  - interval: {{ $values.healthCheck.intervalSeconds }}s
+    no_traffic_interval: {{ $values.healthCheck.intervalSeconds }}s
+    timeout: {{ $values.healthCheck.timeoutSeconds }}s
+    unhealthy_threshold: {{ $values.healthCheck.unhealthyThreshold }}
+    healthy_threshold: {{ $values.healthCheck.healthyThreshold }}
+    http_health_check: {path: {{ (first $backends).health | default "/health" | quote }}}
+outlier_detection:
+  consecutive_5xx: 10
+  consecutive_gateway_failure: 5
+  enforcing_consecutive_gateway_failure: 100
+  max_ejection_percent: 100
+load_assignment:
+  cluster_name: {{ ternary "jobs" (include "gateway.backendName" (first $backends)) (gt (len $backends) 1) }}
+  endpoints:
+    {{- range $backends }}
+    - lb_endpoints:
+        - endpoint:
+            address:
+              socket_address: {address: {{ include "gateway.backendAddress" (list $root .) }}, port_value: {{ include "gateway.backendPort" (list $root .) }}}
+            hostname: {{ include "gateway.backendAddress" (list $root .) }}
+    {{- end }}
+{{- $tls := 0 -}}
+{{- range $backends }}{{- if or .tls (and .cluster (not .address) $values.remote.tls) }}{{- $tls = add1 $tls }}{{- end }}{{- end }}
+{{- if and $tls (gt (len $backends) 1) }}
+{{- fail "backends: with the API video they are one group, and none of them may speak TLS: put them behind addresses that do not" }}
+{{- end }}
+{{- if $tls }}
+{{- include "gateway.tls" (list $root (include "gateway.backendAddress" (list $root (first $backends)))) | nindent 0 }}
+{{- end }}
+{{- end -}}
+
+{{/* TLS towards a named host, whose certificate has to fit. Takes (list root host). */}}
+{{- define "gateway.tls" -}}
+{{- $root := index . 0 -}}
+transport_socket:
+  name: envoy.transport_sockets.tls
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+    sni: {{ index . 1 }}
+    auto_sni_san_validation: true
+    common_tls_context:
+      validation_context: {trusted_ca: {filename: {{ $root.Values.trustedCa }}}}
+{{- end -}}
+
+{{/* Somebody else's model: only its API is passed on, with our key in place of the asker's, and nothing that tells who asks. */}}
+{{- define "gateway.upstreamRoutes" -}}
+{{- $upstream := include "gateway.upstream" . | fromJson -}}
+virtual_hosts:
+  - name: workload
+    domains: ["*"]
+    request_headers_to_remove: [cookie, x-forwarded-for, x-real-ip, forwarded]
+    routes:
+      - match: {prefix: /v1/}
+        route:
+          cluster: upstream
+          prefix_rewrite: {{ $upstream.path }}/
+          host_rewrite_literal: {{ $upstream.authority | quote }}
+          timeout: 0s
+          retry_policy: {retry_on: "connect-failure,refused-stream,reset-before-request", num_retries: {{ .Values.retries }}}
+      - match: {prefix: /}
+        direct_response: {status: 404, body: {inline_string: "only /v1/ is served here\n"}}
+{{- end -}}
+
+{{- define "gateway.upstreamCluster" -}}
+{{- $upstream := include "gateway.upstream" . | fromJson -}}
+- name: upstream
+  type: LOGICAL_DNS
+  connect_timeout: {{ .Values.connectTimeoutSeconds }}s
+  respect_dns_ttl: true
+  dns_lookup_family: V4_PREFERRED
+  circuit_breakers:
+    thresholds:
+      - max_connections: {{ .Values.maxRequestsPerBackend }}
+        max_pending_requests: {{ .Values.maxRequestsPerBackend }}
+        max_requests: {{ .Values.maxRequestsPerBackend }}
+  load_assignment:
+    cluster_name: upstream
+    endpoints:
+      - lb_endpoints:
+          - endpoint: {address: {socket_address: {address: {{ $upstream.host }}, port_value: {{ $upstream.port }}}}}
+  {{- if $upstream.tls }}
+  {{- include "gateway.tls" (list . $upstream.host) | nindent 2 }}
+  {{- end }}
+{{- end -}}
