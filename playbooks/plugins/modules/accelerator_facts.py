@@ -60,13 +60,17 @@ PACKAGES = re.compile(
     r"|kernel-devel|kernel-headers|containerd|docker|runc|cri-o|chrony|ntp|systemd-timesyncd|gcc$|make$|net-tools$)",
     re.IGNORECASE,
 )
+SERVICES = (
+    "containerd", "docker", "crio", "kubelet", "chrony", "chronyd", "systemd-timesyncd", "ntpsec",
+    "nvidia-fabricmanager", "nvidia-persistenced", "nvidia-dcgm", "nvidia-imex",
+)  # fmt: skip
 QUERY = (
     "index,name,uuid,pci.bus_id,driver_version,memory.total,ecc.errors.uncorrected.volatile.total,mig.mode.current,"
     "persistence_mode"
 )
 FABRIC_QUERY = "fabric.state,fabric.status"  # only of newer drivers: a driver that does not know a field refuses all
-# Xids after which the device or the host is of no more use until somebody acts. Those after which a reset helps are told
-# and no more: nothing on the host says whether it was reset since.
+# Xids after which the device or the host is of no more use until somebody acts. Those after which a reset helps are
+# told and no more: nothing on the host says whether it was reset since.
 XID_ACTION = {54: "isolate the host", 79: "reboot the host", 151: "reboot the host", 168: "reboot the host"}
 XID_RESET = frozenset((48, 64, 74, 95, 109, 110, 119, 120, 136, 140, 143, 155, 156, 158))
 UNKNOWN_WORDS = frozenset(("", "n/a", "na", "[n/a]", "not supported", "[not supported]", "unknown error", "-", "--"))
@@ -121,6 +125,14 @@ class Host:
     def exists(self, name: str) -> bool:
         """Whether something is there."""
         return os.path.exists(self.path(name))
+
+    def free_mib(self, name: str) -> int | None:
+        """Room on the disk of a folder; None when it cannot be told."""
+        try:
+            told = os.statvfs(self.path(name))
+        except OSError:
+            return None
+        return told.f_bavail * told.f_frsize >> 20
 
     def problem(self, code: str, text: str) -> None:
         """Note what could not be read, or what is wrong without being a device's fault."""
@@ -410,11 +422,9 @@ def kernel(host: Host) -> dict[str, object]:
 def secure_boot(host: Host) -> bool | None:
     """Whether UEFI's Secure Boot is on; None where there is no UEFI to say it."""
     for name in host.glob("sys/firmware/efi/efivars/SecureBoot-*"):
-        try:
-            with open(host.path(name), "rb") as file:
-                return file.read(5)[4:] == b"\x01"
-        except OSError:
-            return None
+        said = host.text(name, 5) or ""  # four bytes of attributes, then the value
+        if len(said) == 5:
+            return said[4] == "\x01"
     return None
 
 
@@ -516,6 +526,22 @@ def container_runtime(host: Host, installed: dict[str, str]) -> dict[str, object
         "configs": [f"/{name}" for name in configs],
         "hooks": sorted(name for name, word in hooks.items() if word in texts),
         "default": default.group(1) if default else None,
+    }
+
+
+def services(host: Host) -> dict[str, dict[str, str]]:
+    """State of the services that accelerator hosts live by, of those that are there."""
+    if not host.exists("run/systemd/system"):
+        return {}
+    (answer,) = host.run(["systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState", *SERVICES])
+    said = [pairs(paragraph) for paragraph in (answer or "").split("\n\n")]
+    return {
+        each["Id"][: -len(".service")]: {
+            "active": each.get("ActiveState", ""),
+            "enabled": each.get("UnitFileState", ""),
+        }
+        for each in said
+        if each.get("LoadState") == "loaded" and each.get("Id", "").endswith(".service")
     }
 
 
@@ -820,14 +846,7 @@ def reboot_reasons(host: Host, facts: dict[str, object]) -> list[str]:
 
 def free_mib(host: Host) -> dict[str, int | None]:
     """Room on the disks that packages, sources and packages' archives take."""
-    found = {}
-    for name in ("", "usr", "var", "boot"):
-        try:
-            told = os.statvfs(host.path(name))
-            found[f"/{name}"] = told.f_bavail * told.f_frsize >> 20
-        except OSError:
-            found[f"/{name}"] = None
-    return found
+    return {f"/{name}": host.free_mib(name) for name in ("", "usr", "var", "boot")}
 
 
 def gather(host: Host, vendor: str | None = None) -> dict[str, object]:
@@ -851,6 +870,7 @@ def gather(host: Host, vendor: str | None = None) -> dict[str, object]:
         "holders": holders(host, vendor),
         "fabric": {"links": []},
         "free_mib": free_mib(host),
+        "services": services(host),
         "stamp": record(host, "stamp.json"),
         "lock": record(host, "lock.json"),
     }
