@@ -28,6 +28,9 @@ def compared(
 
 
 def _walk(path: tuple[str, ...], old: Any, new: Any, *, replaces: bool) -> Iterator[Change]:
+    if len(path) == 1:  # a property that was not there is an empty one, so that its entries are told one by one
+        old = {} if old is _MISSING and isinstance(new, Mapping) else old
+        new = {} if new is _MISSING and isinstance(old, Mapping) else new
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in sorted(old.keys() | new.keys()):
             yield from _walk((*path, name), old.get(name, _MISSING), new.get(name, _MISSING), replaces=replaces)
