@@ -79,6 +79,13 @@ class Nodes(Protocol):
         """The nodes among `names` that exist."""
         ...
 
+    def pods(self, names: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+        """Pods on nodes that a drain would evict: their number by namespace, by node; nodes without any are left out.
+
+        A workload's pods lie in the namespace of its name (docs/plan.md).
+        """
+        ...
+
     def cordon(self, name: str, mark: RolloutMark) -> None:
         """Make a node unschedulable and annotate it, in one patch; one unschedulable before keeps `cordoned: false`."""
         ...

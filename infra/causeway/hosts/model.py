@@ -166,18 +166,22 @@ class Bundle:
     """One Ansible run on some hosts.
 
     Args:
+        stack: name of the stack, whose folder of runs keeps the log.
         run: id, also the name of its folder of artifacts.
         playbook: name below the folder of playbooks, `site.yml`.
         hosts: variables by host name, secrets in place.
         check: predict only.
         forks: hosts at once.
+        secrets: values that no log may hold.
     """
 
+    stack: str
     run: str
     playbook: str
     hosts: Mapping[str, Mapping[str, Any]] = field(repr=False)
     check: bool = False
     forks: int = 20
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +194,8 @@ class TaskEvent:
     outcome: str
     """`started`, `ok`, `changed`, `skipped`, `failed` or `unreachable`."""
     message: str = ""
-    tags: tuple[str, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    disruption: str = "none"
+    """What the task may do to the host, by its tag or by its own answer: `none`, `restart`, `drain` or `reboot`."""
 
 
 @dataclass(frozen=True, slots=True)

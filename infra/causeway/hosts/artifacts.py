@@ -1,0 +1,43 @@
+"""What is kept of an Ansible run below `<home>/runs/`: its log, without secrets, and nothing of its environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+LOG = "ansible.log"
+HIDDEN = "********"
+_TERMINAL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_SHORTEST = 4
+"""Shorter texts are no secrets, and hiding them would garble the log."""
+_TAIL = 3
+
+
+def scrub(text: str, secrets: Iterable[str]) -> str:
+    """A text without secrets, also where a secret of several lines was folded, and without terminal commands."""
+    found = _TERMINAL.sub("", text).replace("\r\n", "\n")
+    parts = {part.strip() for secret in secrets for part in (secret, *secret.splitlines())}
+    for part in sorted(parts, key=len, reverse=True):
+        if len(part) >= _SHORTEST:
+            found = found.replace(part, HIDDEN)
+    return found
+
+
+def keep(folder: Path, target: Path, secrets: Iterable[str]) -> Path:
+    """Keep the log of the run in a private folder. Returns the folder in which it lies now."""
+    output = folder / "artifacts" / "run" / "stdout"
+    text = output.read_text(encoding="utf-8", errors="replace") if output.is_file() else ""
+    target.mkdir(parents=True, exist_ok=True)
+    (target / LOG).write_text(scrub(text, secrets), encoding="utf-8")
+    return target
+
+
+def tail(path: Path) -> str:
+    """The last lines of a file that say something, as one."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    lines = [_TERMINAL.sub("", line).strip() for line in text.splitlines()]
+    return " ".join([line for line in lines if line][-_TAIL:])[:400]

@@ -1,0 +1,1 @@
+"""Plugins that Ansible itself loads from this folder."""

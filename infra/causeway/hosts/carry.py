@@ -1,0 +1,173 @@
+"""Carries one wave through: out of service, Ansible, back into service; each host ends in one state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from causeway.cluster.model import Nodes
+from causeway.hosts.bring_back import bring_back
+from causeway.hosts.classify import Candidate
+from causeway.hosts.leave import put_back, take_out
+from causeway.hosts.model import Phase
+from causeway.hosts.play import QUIESCE, HostEnd, PlayEnd, play
+from causeway.hosts.session import Session, Wave
+from causeway.hosts.stamp import stamp_of
+from causeway.hosts.states import NEXT_RUN
+
+NOT_ALLOWED = "disruption-not-allowed"
+HOST_LOCKED = "host-locked"
+
+
+def carry(
+    session: Session, hosts: Sequence[Candidate], wave: Wave, may_begin: Callable[[], str] = lambda: ""
+) -> list[Candidate]:
+    """Bring a wave's hosts to their desired states.
+
+    Args:
+        session: the run.
+        hosts: the wave.
+        wave: its number.
+        may_begin: asked when the hosts are empty; why nothing may be changed on them now, empty when it may.
+
+    Returns:
+        Hosts that need more disruption than they were allowed: they go again, with more.
+    """
+    nodes = session.around.nodes
+    emptied = [host for host in hosts if host.empties and host.node is not None]
+    rest = [host for host in hosts if not (host.empties and host.node is not None)]
+    ready = _empty(session, nodes, emptied, wave, may_begin) if nodes is not None else []
+    ready = _quiesce(session, nodes, ready, wave) if nodes is not None else []
+    work = [*ready, *rest]
+    if not work:
+        return []
+    allow = {host.name: host.disruption for host in work}
+    end = play(session, allow, wave)
+    ends = _by_stamp(session, end)
+    again = _note(session, nodes, {host.name: host for host in work}, ends, {host.name for host in ready}, wave)
+    _free(session, [name for name, one in ends.items() if one.kind in ("failed", "interrupted")])
+    return again
+
+
+def _empty(
+    session: Session, nodes: Nodes, hosts: Sequence[Candidate], wave: Wave, may_begin: Callable[[], str]
+) -> list[Candidate]:
+    """Those hosts that left service; the others are back in it, and noted."""
+    left = take_out(session, nodes, hosts, wave)
+    out = [host for host in hosts if not left[host.name].why]
+    for host in hosts:
+        why, cordoned = left[host.name].why, left[host.name].cordoned
+        if why == "cancelled" and not cordoned:
+            session.pend(host.name)
+        elif why:
+            session.defer(host.name, NEXT_RUN, f"{why}; its node stays cordoned until then" if cordoned else why, wave)
+    late = "cancelled" if session.around.cancelled() else may_begin()
+    if not late:
+        return out
+    for host in out:
+        put_back(session, nodes, host.name)
+        if late == "cancelled":
+            session.pend(host.name)
+        else:
+            session.defer(host.name, *_until(late), wave)
+    return []
+
+
+def _until(late: str) -> tuple[str, str]:
+    until, _, why = late.partition(": ")
+    return until, why
+
+
+def _quiesce(session: Session, nodes: Nodes, hosts: Sequence[Candidate], wave: Wave) -> list[Candidate]:
+    """Those hosts on which nothing holds a device any more."""
+    if not hosts or session.spec.resource is None:
+        return list(hosts)
+    end = play(session, {host.name: host.disruption for host in hosts}, wave, playbook=QUIESCE)
+    free = []
+    for host in hosts:
+        one = end.hosts[host.name]
+        if one.kind == "ok":
+            free.append(host)
+            continue
+        if one.kind == "unreachable":  # it may be down: its node stays as it is until somebody has looked
+            session.lose(host.name, one.what, wave=wave)
+            continue
+        back = put_back(session, nodes, host.name)
+        if one.kind == "interrupted" and end.cancelled:
+            session.pend(host.name)
+        else:
+            what = one.what if back else f"{one.what}; its node stays cordoned"
+            session.fail(host.name, one.code or "ansible-ended", what, one.hint, wave)
+    return free
+
+
+def _by_stamp(session: Session, end: PlayEnd) -> dict[str, HostEnd]:
+    """Ends of hosts, with what their stamps say where the run itself ended before them."""
+    unsure = [name for name, one in end.hosts.items() if one.kind == "interrupted"]
+    if not unsure:
+        return dict(end.hosts)
+    # asked although the run may be cancelled: it is short, and what happened has to be known
+    hosts = {name: session.hosts[name].variables for name in unsure}
+    seen = session.around.transport.probe(hosts, lambda: False)
+    found = dict(end.hosts)
+    for name in unsure:
+        stamp = stamp_of(seen[name].facts, name) if name in seen else None
+        if stamp is not None and stamp.says(session.hosts[name].desired):
+            found[name] = HostEnd("ok")
+    return found
+
+
+def _note(
+    session: Session,
+    nodes: Nodes | None,
+    hosts: Mapping[str, Candidate],
+    ends: Mapping[str, HostEnd],
+    emptied: set[str],
+    wave: Wave,
+) -> list[Candidate]:
+    again: list[Candidate] = []
+    right = [name for name, one in ends.items() if one.kind == "ok"]
+    waiting = [name for name in right if name in emptied or _is_held(hosts[name])] if nodes is not None else []
+    for name in right:
+        if name not in waiting:
+            session.done(name, "verified", wave)
+    for name, one in ends.items():
+        if one.kind == "ok":
+            continue
+        if one.code == NOT_ALLOWED and not hosts[name].empties and hosts[name].node is not None:
+            session.say(name, Phase.PENDING, f"{one.what}: it goes again in a wave that may", wave)
+            again.append(hosts[name].change("reboot"))
+            continue
+        if one.untouched and name in emptied and nodes is not None and one.kind != "unreachable":
+            put_back(session, nodes, name)
+        _note_failure(session, name, one, wave)
+    if nodes is not None:
+        bring_back(session, nodes, waiting, wave)
+    return again
+
+
+def _note_failure(session: Session, name: str, one: HostEnd, wave: Wave) -> None:
+    if one.kind == "unreachable":
+        session.lose(name, one.what, wave=wave)
+    elif one.kind == "interrupted":
+        if session.around.cancelled() and one.untouched:
+            session.pend(name)
+        elif session.around.cancelled():
+            session.interrupt(name, "interrupted", one.what, wave)
+        else:
+            session.fail(name, "ansible-ended", one.what, "run the same command again", wave)
+    elif one.code == HOST_LOCKED:
+        session.defer(name, NEXT_RUN, one.what, wave)
+    else:
+        session.fail(name, one.code, one.what, one.hint, wave)
+
+
+def _is_held(host: Candidate) -> bool:
+    """Whether a host's node still carries what a rollout does to it."""
+    return host.node is not None and (host.node.mark is not None or not host.node.operands)
+
+
+def _free(session: Session, names: Sequence[str]) -> None:
+    """Give back the locks of hosts whose run ended early."""
+    if names:
+        hosts = {name: session.hosts[name].variables for name in names}
+        session.around.transport.free_locks(hosts, session.owner)

@@ -1,0 +1,165 @@
+"""What each host needs, decided from what it says of itself, what its node says, and what was declared. No effects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from causeway.cluster.model import NodeState
+from causeway.hosts.lock import Lock, lock_of
+from causeway.hosts.model import OUT_OF_SERVICE, HostFacts, HostSpec, PoolSpec
+from causeway.hosts.stamp import Stamp, stamp_of
+from causeway.hosts.states import fingerprints, is_drifted
+
+EMPTYING = ("drain", "reboot")
+"""Disruptions for which a host's workloads have to leave."""
+
+
+class Need(StrEnum):
+    """What a host needs."""
+
+    NOTHING = "nothing"
+    """Its stamp proves it right, and its node is in service."""
+    LEAVE = "leave"
+    """Declared out of service."""
+    RESTORE = "restore"
+    """Its stamp proves it right, but a run that ended early has left its node marked or without operands."""
+    CHECK = "check"
+    """Only the code differs, or it drifted: a run in check mode decides."""
+    JOIN = "join"
+    """Nothing runs on it yet: no window, no cordon, no drain."""
+    CHANGE = "change"
+    """In service, and to be changed in waves."""
+    UNREACHABLE = "unreachable"
+    LOCKED = "locked"
+    """Another run that lives holds it."""
+    UNKNOWN = "unknown"
+    """Whether it is in service cannot be told, since the cluster does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A host and what it needs.
+
+    Args:
+        disruption: the most that the change may do to it.
+        out: whether it is out of service already, so that working on it takes nothing away.
+        why: of a host that is unreachable.
+    """
+
+    host: HostSpec
+    need: Need
+    node: NodeState | None = None
+    stamp: Stamp | None = None
+    lock: Lock | None = None
+    disruption: str = "reboot"
+    out: bool = False
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        """The host's name."""
+        return self.host.name
+
+    @property
+    def empties(self) -> bool:
+        """Whether its workloads have to leave; a host that joins has none."""
+        return self.need is not Need.JOIN and self.disruption in EMPTYING
+
+    def change(self, disruption: str) -> Candidate:
+        """The same host, to be changed in waves."""
+        return replace(self, need=Need.CHANGE, disruption=disruption)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What is known of a host at the start of a run.
+
+    Args:
+        node: its node; None when there is none, or `asked` is false.
+        asked: whether the cluster answered.
+        pods: pods on the node that a drain would evict; None when nobody asked.
+    """
+
+    facts: HostFacts
+    node: NodeState | None
+    asked: bool
+    pods: int | None = None
+
+
+def classify(spec: PoolSpec, host: HostSpec, before: str, sight: Sight, owner: str, now: datetime) -> Candidate:
+    """What one host needs.
+
+    Args:
+        spec: its pool.
+        host: the host.
+        before: its state of the last run.
+        sight: what is known of it now.
+        owner: the lock owner that this run is.
+        now: for locks that expire.
+    """
+    if host.desired == OUT_OF_SERVICE:
+        return Candidate(host, Need.LEAVE, out=True)
+    if sight.facts.facts is None:
+        return Candidate(
+            host,
+            Need.UNREACHABLE,
+            sight.node,
+            out=is_out(host, sight.node, asked=sight.asked),
+            why=sight.facts.unreachable,
+        )
+    found = Candidate(
+        host,
+        Need.CHANGE,
+        sight.node,
+        stamp_of(sight.facts.facts, host.name),
+        lock_of(sight.facts.facts),
+        out=is_out(host, sight.node, asked=sight.asked),
+    )
+    if found.lock is not None and found.lock.held(owner, now):
+        return replace(found, need=Need.LOCKED)
+    return _by_stamp(spec, found, before, sight)
+
+
+def _by_stamp(spec: PoolSpec, found: Candidate, before: str, sight: Sight) -> Candidate:
+    stamp, host = found.stamp, found.host
+    drifted = is_drifted(before)
+    if stamp is not None and stamp.says(host.desired) and not drifted:
+        return replace(found, need=Need.RESTORE if _left_behind(sight.node) else Need.NOTHING)
+    if host.joining or (sight.asked and not _serves(spec, stamp, sight)):
+        return replace(found, need=Need.JOIN)
+    if stamp is not None and (stamp.has_intent_of(host.desired) or (drifted and stamp.verified)):
+        return replace(found, need=Need.CHECK)
+    if not sight.asked:
+        return replace(found, need=Need.UNKNOWN)
+    return replace(found, disruption=spec.disruption if _was_right(stamp, before) else "reboot")
+
+
+def _left_behind(node: NodeState | None) -> bool:
+    """Whether an earlier run's traces are on a node."""
+    return node is not None and (node.mark is not None or not node.operands)
+
+
+def _serves(spec: PoolSpec, stamp: Stamp | None, sight: Sight) -> bool:
+    """Whether something may run on a host: it has a node, and was verified once, or offers something, or has pods."""
+    node = sight.node
+    if node is None:
+        return False
+    if node.mark is not None or (stamp is not None and stamp.verified) or sight.pods is None or sight.pods:
+        return True
+    return spec.resource is not None and node.allocatable.get(spec.resource, 0) > 0
+
+
+def _was_right(stamp: Stamp | None, before: str) -> bool:
+    """Whether a host is what the last run's inputs wanted, so that the change from those inputs is all it gets."""
+    return stamp is not None and fingerprints(before) is not None and stamp.says(before)
+
+
+def is_out(host: HostSpec, node: NodeState | None, *, asked: bool) -> bool:
+    """Whether a host is out of service now, whatever the cause."""
+    if host.desired == OUT_OF_SERVICE or host.joining:
+        return True
+    if not asked:
+        return False
+    return node is None or not node.ready or not node.schedulable

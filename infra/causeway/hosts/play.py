@@ -1,0 +1,171 @@
+"""One Ansible run over some hosts of a rollout, and what it means for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from causeway.errors import CausewayError
+from causeway.hosts import states
+from causeway.hosts.artifacts import LOG
+from causeway.hosts.model import Bundle, Phase, RunEnd, TaskEvent
+from causeway.hosts.session import Session, Wave
+from causeway.plan.disruption import worst
+
+SITE = "site.yml"
+QUIESCE = "quiesce.yml"
+FORKS = 50
+_PHASES = {
+    "Lock": (Phase.QUIESCED, "takes the host's lock"),
+    "Quiesce": (Phase.DRAINED, "frees its devices"),
+    "Baseline": (Phase.QUIESCED, "prepares the operating system"),
+    "Drivers": (Phase.QUIESCED, "installs the driver stack"),
+    "Container runtime": (Phase.QUIESCED, "sets up the container runtime"),
+    "Reboot": (Phase.APPLIED, "reboots where it is needed"),
+    "Verify": (Phase.REBOOTED, "proves the result"),
+    "Finish": (Phase.VERIFIED, "notes the result"),
+}
+_BEFORE_CHANGE = ("Validate", "Lock", "Quiesce", "")
+_NO_CHANGE = ("Lock", "Finish")
+"""Plays whose changes are the stamp's alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostEnd:
+    """How a run ended for one host.
+
+    Args:
+        kind: `interrupted` means that the run ended before the host did.
+        untouched: whether it failed before anything on it was changed.
+    """
+
+    kind: Literal["ok", "failed", "unreachable", "interrupted"]
+    code: str = ""
+    what: str = ""
+    hint: str = ""
+    untouched: bool = False
+
+
+@dataclass
+class Prediction:
+    """What a run in check mode says of one host."""
+
+    changes: bool = False
+    disruption: str = "none"
+
+
+@dataclass
+class PlayEnd:
+    """How a run ended."""
+
+    hosts: Mapping[str, HostEnd]
+    cancelled: bool = False
+    predicted: Mapping[str, Prediction] = field(default_factory=dict)
+
+
+class _Watch:
+    """Follows a run's events: phases for whoever watches, where each host is, what is predicted."""
+
+    def __init__(self, session: Session, names: Iterable[str], wave: Wave, *, check: bool) -> None:
+        self._session, self._wave, self._check = session, wave, check
+        self._alive = dict.fromkeys(names, "")
+        self._play = ""
+        self.predicted = {name: Prediction() for name in self._alive}
+
+    def at(self, host: str) -> str:
+        """The play in which a host was last."""
+        return self._alive.get(host, "")
+
+    def take(self, event: TaskEvent) -> None:
+        if not event.host:
+            self._next(event.play)
+            return
+        self._alive[event.host] = event.play
+        if event.host in self.predicted and event.play not in _NO_CHANGE:
+            found = self.predicted[event.host]
+            found.changes = found.changes or event.outcome == "changed"
+            found.disruption = worst((found.disruption, event.disruption))  # type: ignore[arg-type] # words of one set
+
+    def _next(self, play: str) -> None:
+        if play == self._play or self._check:
+            return
+        self._play = play
+        phase, text = _PHASES.get(play, (None, ""))
+        if phase is not None:
+            for name in self._alive:
+                self._session.say(name, phase, text, self._wave)
+
+
+def play(
+    session: Session,
+    allow: Mapping[str, str],
+    wave: Wave,
+    *,
+    playbook: str = SITE,
+    check: bool = False,
+) -> PlayEnd:
+    """Run a playbook on hosts.
+
+    Args:
+        session: the run.
+        allow: the most that may be done to each host, by its name.
+        wave: for whoever watches.
+        playbook: which one.
+        check: predict only.
+    """
+    watch = _Watch(session, allow, wave, check=check)
+    bundle = Bundle(
+        stack=session.spec.stack,
+        run=_folder(session, wave, playbook, check=check),
+        playbook=playbook,
+        hosts={name: session.variables(name, kind) for name, kind in allow.items()},
+        check=check,
+        forks=min(FORKS, len(allow)),
+        secrets=tuple(session.spec.secrets.values()),
+    )
+    try:
+        end = session.around.transport.run(bundle, watch.take, session.around.cancelled)
+    except CausewayError as error:
+        refused = HostEnd("failed", error.code, error.reason, error.hint, untouched=True)
+        return PlayEnd(dict.fromkeys(allow, refused))
+    if end.artifacts is not None:
+        for name in allow:
+            session.logs[name] = _relative(end.artifacts / LOG, session.around.home)
+    hosts = {name: _host_end(name, end, watch.at(name), playbook) for name in allow}
+    return PlayEnd(hosts, end.status == "cancelled", watch.predicted)
+
+
+def _folder(session: Session, wave: Wave, playbook: str, *, check: bool) -> str:
+    parts = [session.run, session.spec.pool]
+    parts += [f"wave-{wave.number}"] if wave.number else []
+    parts += [] if playbook == SITE else [playbook.removesuffix(".yml")]
+    return "-".join([*parts, *(["check"] if check else [])])
+
+
+def _relative(path: Path, home: Path) -> str:
+    return str(path.relative_to(home)) if path.is_relative_to(home) else str(path)
+
+
+def _host_end(name: str, end: RunEnd, where: str, playbook: str) -> HostEnd:
+    untouched = where in _BEFORE_CHANGE
+    if name in end.unreachable:
+        return HostEnd(
+            "unreachable", what=f"lost in {where or 'the first task'}: {end.unreachable[name]}", untouched=untouched
+        )
+    if name in end.failed:
+        code, what, hint = states.failure(end.failed[name], "task-failed")
+        return HostEnd("failed", code, what, hint, untouched=untouched)
+    if name in end.changed:
+        return HostEnd("ok")
+    if end.status in ("cancelled", "broken"):
+        ended = "stopped" if end.status == "cancelled" else f"Ansible ended early ({end.message})"
+        return HostEnd("interrupted", what=f"{ended} in {where or 'its first task'}", untouched=untouched)
+    return HostEnd(
+        "failed",
+        "host-not-in-play",
+        f"{playbook} has no play for this host",
+        "see which groups its plays name",
+        untouched=True,
+    )

@@ -1,0 +1,95 @@
+"""The private folder of an Ansible run: in memory, for this user alone, gone afterwards, also after a kill.
+
+It holds the inventory with secrets in it, the sockets of OpenSSH's masters, and what ansible-runner writes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from causeway.errors import Permanent
+from causeway.hosts import identity
+
+_OWNER = "owner"
+_SOCKETS = "c"
+
+
+def base(environment: Mapping[str, str]) -> Path:
+    """The folder of all private folders of this user: on a tmpfs where the machine has one.
+
+    Raises:
+        Permanent: somebody else made it first.
+    """
+    candidates = (environment.get("XDG_RUNTIME_DIR", ""), "/dev/shm")  # noqa: S108 - made private below
+    parent = next((Path(c) for c in candidates if c and os.access(c, os.W_OK | os.X_OK)), Path(tempfile.gettempdir()))
+    folder = parent / f"causeway-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise Permanent(
+            "private-folder",
+            "this folder has to be a directory that only you can open",
+            where=str(folder),
+            hint="remove it, and find out who made it",
+        )
+    return folder
+
+
+def make(environment: Mapping[str, str]) -> Path:
+    """A fresh private folder that belongs to this process."""
+    folder = Path(tempfile.mkdtemp(dir=base(environment)))
+    (folder / _OWNER).write_text(identity.owner(), encoding="ascii")
+    sockets(folder).mkdir(mode=0o700)
+    return folder
+
+
+def sockets(folder: Path) -> Path:
+    """Where the masters' sockets of a run lie; a short name, since a socket's path has room for 107 bytes."""
+    return folder / _SOCKETS
+
+
+def remove(folder: Path) -> None:
+    """Close the masters of a run, so that no connection outlives it, and remove its folder."""
+    close_masters(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def close_masters(folder: Path) -> None:
+    """End the OpenSSH masters whose sockets lie in a folder."""
+    if not sockets(folder).is_dir():
+        return
+    closing = [
+        subprocess.Popen(
+            ["ssh", "-F", "/dev/null", "-O", "exit", "-o", f"ControlPath={socket}", "master"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for socket in sockets(folder).iterdir()
+    ]
+    for process in closing:
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def sweep(environment: Mapping[str, str]) -> int:
+    """Remove what killed runs have left. Returns how many there were."""
+    left = 0
+    for folder in base(environment).iterdir():
+        try:
+            owner = (folder / _OWNER).read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError):
+            continue  # another process is making it right now
+        if identity.is_gone(owner):
+            remove(folder)
+            left += 1
+    return left

@@ -1,0 +1,179 @@
+"""The waves of a rollout over hosts in service: when the next one may begin, who is in it, and when it all stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from causeway.hosts import states
+from causeway.hosts.batches import Growth, growth, ordered, repairs, take, wave_time, waves_left
+from causeway.hosts.carry import carry
+from causeway.hosts.classify import Candidate
+from causeway.hosts.journal import Behind, behind
+from causeway.hosts.look import Cluster, out_now, read_nodes, refreshed
+from causeway.hosts.model import Phase
+from causeway.hosts.patience import wait_until
+from causeway.hosts.session import Session, Wave
+from causeway.hosts.states import NEXT_RUN
+from causeway.hosts.windows import has_room, next_opening, open_until
+from causeway.plan.durations import default_durations
+
+
+@dataclass
+class _Line:
+    """Hosts that wait for their turn, and how far the rollout is."""
+
+    waiting: list[Candidate]
+    growth: Growth
+    before: Behind
+    done: int = 0
+    """Waves that are over."""
+
+
+def in_waves(session: Session, hosts: Sequence[Candidate], stopped: Callable[[], bool]) -> None:
+    """Change hosts in service, wave by wave.
+
+    Args:
+        session: the run.
+        hosts: the hosts, in declared order.
+        stopped: whether the rollout ends now; hosts whose turn did not come keep waiting for a later run.
+    """
+    if not hosts:
+        return
+    rollout = session.spec.rollout
+    before = behind(session.journal.read(), session.target)
+    line = _Line(ordered(session.spec, hosts), growth(rollout.canary, before.hosts, len(session.hosts)), before)
+    while line.waiting and not stopped():
+        cluster = read_nodes(session)
+        if cluster.away and any(host.empties for host in line.waiting):
+            _defer(session, line.waiting, NEXT_RUN, f"the cluster's API is away: {cluster.away}")
+            return
+        line.waiting = refreshed(line.waiting, cluster) if not cluster.away else line.waiting
+        if not _one(session, line, cluster, stopped):
+            return
+
+
+def _one(session: Session, line: _Line, cluster: Cluster, stopped: Callable[[], bool]) -> bool:
+    """Carry one wave through. False when no other can begin in this run."""
+    mending = repairs(line.waiting)
+    if mending:
+        _carry(session, line, mending, lambda: "")
+        return True
+    if _watching(session, line) is False or stopped():
+        return False
+    room = max(0, session.spec.rollout.max_unavailable.of(len(session.hosts)) - out_now(session, cluster))
+    chosen = take(_willing(session, line), line.growth.size, room)
+    if not line.waiting:
+        return False
+    if not chosen:
+        _defer(session, line.waiting, NEXT_RUN, _no_room(session, cluster))
+        return False
+    closed = _closed(session, len(chosen))
+    if closed:
+        _defer(session, line.waiting, *closed)
+        return False
+    failed = len(session.failures)
+    _carry(session, line, chosen, lambda: _ended(session))
+    line.growth = line.growth.after(clean=len(session.failures) == failed)
+    return True
+
+
+def _carry(session: Session, line: _Line, chosen: Sequence[Candidate], may_begin: Callable[[], str]) -> None:
+    names = {host.name for host in chosen}
+    rest = [host for host in line.waiting if host.name not in names]
+    room = session.spec.rollout.max_unavailable.of(len(session.hosts))
+    wave = Wave(line.done + 1, line.done + 1 + waves_left(len(rest), line.growth.size * 2, room))
+    session.say("", Phase.PENDING, f"wave {wave.number} of {wave.count}: {', '.join(sorted(names))}", wave)
+    line.waiting = [*rest, *carry(session, chosen, wave, may_begin)]
+    line.done += 1
+    right = sorted(name for name in names if session.states[name] == session.hosts[name].desired)
+    now = session.around.now()
+    session.journal.append(now, session.run, "wave", target=session.target, hosts=right)
+    if right and line.before.canary_at is None:
+        line.before = Behind(len(right), now)
+
+
+def _watching(session: Session, line: _Line) -> bool | None:
+    """Watch the canary for its time; False when the rollout ends with it, None when there was nothing to watch."""
+    rollout, around = session.spec.rollout, session.around
+    if not rollout.canary or not rollout.soak or line.before.canary_at is None or line.growth.canary:
+        return None
+    until = line.before.canary_at + rollout.soak
+    if around.now() >= until:
+        return None
+    if rollout.window is not None:
+        end = open_until(rollout.window, around.now(), session.spec.time_zone)
+        if end is None or end <= until:
+            _defer(session, line.waiting, *_next(session, "the canary is watched beyond the end of the window"))
+            return False
+    session.say("", Phase.PENDING, f"watches the canary until {states.at(until)}", Wave(line.done, line.done))
+    return wait_until(until, around) and _healthy(session, line)
+
+
+def _healthy(session: Session, line: _Line) -> bool:
+    """Whether the hosts that this run has changed are still in service after they were watched."""
+    changed = [name for name, report in session.reports.items() if report.phase is Phase.DONE]
+    cluster = read_nodes(session)
+    for name in changed:
+        node = cluster.nodes.get(name)
+        if node is None:
+            continue
+        resource, expected = session.spec.resource, session.expected(name)
+        offered = node.allocatable.get(resource, 0) if resource else 0
+        short = bool(resource) and node.plugin_expected and offered < expected
+        if not node.ready or short:
+            what = f"offers {offered} of {expected} {resource}" if short else "is not ready"
+            session.fail(name, "canary-unwell", f"after {session.spec.rollout.soak} its node {what}")
+    return not session.over_budget and bool(line.waiting)
+
+
+def _willing(session: Session, line: _Line) -> list[Candidate]:
+    """Hosts whose workloads let them be drained; the others are deferred, and no longer wait."""
+    refusing = {workload for workload, way in session.spec.on_drain.items() if way == "refuse"}
+    nodes = session.around.nodes
+    if not refusing or nodes is None:
+        return line.waiting
+    pods = nodes.pods([host.name for host in line.waiting if host.empties])
+    for host in list(line.waiting):
+        on_it = sorted(refusing & pods.get(host.name, {}).keys()) if host.empties else []
+        if on_it:
+            session.defer(host.name, NEXT_RUN, f"{', '.join(on_it)} runs on it and refuses to be drained (on_drain)")
+            line.waiting.remove(host)
+    return line.waiting
+
+
+def _closed(session: Session, hosts: int) -> tuple[str, str] | None:
+    """(until, why) when a wave may not begin now; None when it may."""
+    window, now, zone = session.spec.rollout.window, session.around.now(), session.spec.time_zone
+    role = next((host.variables.get("causeway__driver_role") for host in session.spec.hosts), None)
+    if window is None or has_room(window, now, zone, wave_time(hosts, role, default_durations())):
+        return None
+    end = open_until(window, now, zone)
+    why = (
+        f"outside the window {window.hours}" if end is None else f"the window ends at {end:%H:%M}, before a wave could"
+    )
+    return _next(session, why)
+
+
+def _ended(session: Session) -> str:
+    """`UNTIL: why` when the window closed while hosts were emptied; empty otherwise."""
+    window = session.spec.rollout.window
+    if window is None or open_until(window, session.around.now(), session.spec.time_zone) is not None:
+        return ""
+    return ": ".join(_next(session, f"the window {window.hours} ended while its workloads left"))
+
+
+def _next(session: Session, why: str) -> tuple[str, str]:
+    window = session.spec.rollout.window
+    opens = next_opening(window, session.around.now(), session.spec.time_zone) if window else None
+    return (states.at(opens) if opens else NEXT_RUN), why
+
+
+def _no_room(session: Session, cluster: Cluster) -> str:
+    allowed, out = session.spec.rollout.max_unavailable.of(len(session.hosts)), out_now(session, cluster)
+    return f"{out} of {len(session.hosts)} hosts are out of service, and max_unavailable allows {allowed}"
+
+
+def _defer(session: Session, hosts: Sequence[Candidate], until: str, why: str) -> None:
+    for host in hosts:
+        session.defer(host.name, until, why)
