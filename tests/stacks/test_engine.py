@@ -1,0 +1,158 @@
+"""Stacks of a small program under the real engine: secrets, Ctrl-C, and what is left when we are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from causeway.stacks.engine import Engine
+from causeway.stacks.locks import locks_of
+from causeway.stacks.model import Operation, Result
+from causeway.stacks.run import Options, Runs, StackTask, Watcher, folder_of_runs
+from causeway.stacks.workspace import HMAC_KEY, Workspace
+
+pytestmark = pytest.mark.tools
+PLANTED = "planted-7f3a9c"
+STACK = "fleet.north"
+
+
+def until(holds: Callable[[], object], seconds: float = 30.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.1)
+    return bool(holds())
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that ended may wait for an init that is slow to take note."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A project whose program sleeps for SLEEP seconds and marks that it runs."""
+    monkeypatch.setenv("PATH", f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    for name in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "Pulumi.yaml").write_text("name: causeway\nruntime: python\n")
+    (project / "__main__.py").write_text(
+        textwrap.dedent(f"""
+        import os, pathlib, time
+        pathlib.Path({str(tmp_path / "runs")!r}).write_text(str(os.getpid()))
+        time.sleep(float(os.environ.get("SLEEP", "0")))
+        """)
+    )
+    (tmp_path / "state").mkdir()
+    variables = {
+        "PULUMI_BACKEND_URL": (tmp_path / "state").as_uri(),
+        "PULUMI_HOME": str(tmp_path / "pulumi"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    }
+    return Workspace(project, variables, tmp_path / ".causeway", sandbox=True).with_passphrase()
+
+
+def runs(workspace: Workspace, operation: Operation = Operation.UP) -> Runs:
+    folder = folder_of_runs(workspace.home, datetime.now(UTC))
+    return Runs(workspace, Options(operation), Watcher(), folder)
+
+
+@pytest.fixture
+def command_lines() -> Iterator[list[str]]:
+    """The command lines of every process that is seen meanwhile."""
+    seen: set[str] = set()
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.01):
+            for folder in Path("/proc").iterdir():
+                if folder.name.isdigit():
+                    try:
+                        seen.add((folder / "cmdline").read_text(errors="replace").replace("\0", " "))
+                    except OSError:
+                        continue
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    found: list[str] = []
+    yield found
+    over.set()
+    thread.join()
+    assert any("config set" in line for line in seen), "the commands ran while nobody looked"
+    found.extend(sorted(seen))
+    assert not [line for line in found if PLANTED in line]
+
+
+def test_a_secret_is_set_once_encrypted_and_never_on_a_command_line(
+    workspace: Workspace, command_lines: list[str]
+) -> None:
+    task = StackTask(STACK, {"causeway:asOf": "2026-11-22"}, {HMAC_KEY: lambda: PLANTED}, create=True)
+    (report,) = runs(workspace).run([task])
+    assert report.result is Result.UNCHANGED, report
+    settings = (workspace.folder / f"Pulumi.{STACK}.yaml").read_text()
+    content = yaml.safe_load(settings)["config"]
+    assert content["causeway:asOf"] == "2026-11-22"
+    assert set(content[HMAC_KEY]) == {"secure"}
+    assert PLANTED not in settings
+    (again,) = runs(workspace).run([StackTask(STACK, {}, {HMAC_KEY: lambda: pytest.fail("it is set already")})])
+    assert again.result is Result.UNCHANGED
+
+
+def test_the_passphrase_is_made_for_the_sandbox_alone_and_read_by_its_owner_alone(workspace: Workspace) -> None:
+    file = workspace.home / "passphrase"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert len(file.read_text().strip()) > 30
+    assert workspace.with_passphrase().variables == workspace.variables
+
+
+def test_a_stop_ends_the_run_at_a_safe_point_and_leaves_no_lock(workspace: Workspace, tmp_path: Path) -> None:
+    slow = workspace.with_variables({"SLEEP": "60"})
+    made = runs(slow)
+    ended: list[Result] = []
+    thread = threading.Thread(
+        target=lambda: ended.extend(each.result for each in made.run([StackTask(STACK, create=True)]))
+    )
+    thread.start()
+    assert until((tmp_path / "runs").is_file)
+    made.stop()
+    thread.join(30)
+    assert ended == [Result.CANCELLED]
+    assert locks_of(tmp_path / "state", "causeway", STACK) == ()
+
+
+def test_what_we_started_ends_when_we_are_killed(workspace: Workspace, tmp_path: Path) -> None:
+    Engine().run(["stack", "init", STACK], str(workspace.folder), workspace.variables)
+    program = (
+        "import sys; from causeway.stacks.engine import Engine; "
+        "Engine().run(['up', '--yes', '--skip-preview', '--stack', sys.argv[1]], sys.argv[2], {})"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program, STACK, workspace.folder],
+        env={**os.environ, **workspace.variables, "SLEEP": "60"},
+    )
+    assert until((tmp_path / "runs").is_file)
+    ours = int((tmp_path / "runs").read_text())
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert until(lambda: not alive(ours)), "the program outlived us"
+    assert until(lambda: locks_of(tmp_path / "state", "causeway", STACK) == ())
+    (report,) = runs(workspace).run([StackTask(STACK)])
+    assert report.result is Result.UNCHANGED, report
