@@ -38,6 +38,7 @@ bench: $(STAMPS)/venv ## run the benchmarks
 lint: $(STAMPS)/venv ## style, types, and the contract of the layers
 	@echo "== ruff"; $(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "== mypy"; $(BIN)/mypy
+	@echo "== playbooks"; PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint --nocolor -qq playbooks 2>$(STAMPS)/playbooks.log || { cat $(STAMPS)/playbooks.log; exit 1; }
 	@echo "== layers"; $(BIN)/lint-imports --no-cache >$(STAMPS)/layers.log || { cat $(STAMPS)/layers.log; exit 1; }; tail -n 2 $(STAMPS)/layers.log
 
 format: $(STAMPS)/venv ## let ruff mend what it can

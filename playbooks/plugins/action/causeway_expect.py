@@ -12,8 +12,8 @@ short_description: Expectations, each with what to say when it does not hold
 description:
   - Runs on the controller alone and changes nothing. Fails when an expectation does not hold, with the texts of all
     that do not, the first of them first.
-  - In check mode it only tells them, as C(broken), where the play sets C(causeway__proving): what a run would have
-    changed by then is not changed.
+  - In check mode it only tells them, as C(broken), where the play sets C(causeway__proving), since what a run would
+    have changed by then is not changed.
 options:
   all:
     description:
