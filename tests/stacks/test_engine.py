@@ -112,6 +112,9 @@ def test_a_secret_is_set_once_encrypted_and_never_on_a_command_line(
     assert content["causeway:asOf"] == "2026-11-22"
     assert set(content[HMAC_KEY]) == {"secure"}
     assert PLANTED not in settings
+    logs = "".join(file.read_text() for file in workspace.home.rglob("*.log"))
+    assert "Resources:" in logs, "the engine's output is kept"
+    assert PLANTED not in logs
     (again,) = runs(workspace).run([StackTask(STACK, {}, {HMAC_KEY: lambda: pytest.fail("it is set already")})])
     assert again.result is Result.UNCHANGED
 

@@ -10,9 +10,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import IO
 
 from pulumi.automation import CommandResult, PulumiCommand
 from pulumi.automation.errors import create_command_error
@@ -24,6 +26,7 @@ TIED = (
     "hasattr(libc, 'prctl') and libc.prctl(1, signal.SIGINT); "
     "os.getppid() == parent or sys.exit(1); os.execvp(sys.argv[2], sys.argv[2:])"
 )
+LOGGED = frozenset({"up", "preview", "destroy", "refresh"})
 Line = Callable[[str], None]
 
 
@@ -31,14 +34,14 @@ class Engine(PulumiCommand):
     """The `pulumi` program. One object runs one stack's commands, one after the other.
 
     Args:
-        log: receives every line that the engine prints; None for none.
+        log: gets what operations on resources print; their errors lie beside it as `.err.log`. None keeps nothing.
     """
 
     def __init__(self, log: Path | None = None) -> None:
         super().__init__()
         self._log = log
         self._lock = threading.Lock()
-        self._child: subprocess.Popen[str] | None = None
+        self._child: subprocess.Popen[bytes] | None = None
         self._asked = 0
 
     def stop(self) -> None:
@@ -78,54 +81,59 @@ class Engine(PulumiCommand):
         on_error: Line | None = None,
     ) -> CommandResult:
         """Run a command with a text on its standard input: the way for secrets, which no command line may show."""
-        with self._lock:
-            if self._asked:
-                raise create_command_error(CommandResult(stdout="", stderr="cancelled before it began", code=1))
-            child = subprocess.Popen(
-                [*self._tied(), self.command, "--non-interactive", *args],
-                stdin=subprocess.PIPE if text is not None else subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd=cwd,
-                env={**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"},
-                encoding="utf-8",
-                errors="replace",
-                start_new_session=True,
-            )
-            self._child = child
-        try:
-            out: list[str] = []
-            err: list[str] = []
-            readers = [
-                threading.Thread(target=self._read, args=(child.stdout, out, on_output)),
-                threading.Thread(target=self._read, args=(child.stderr, err, on_error)),
-            ]
-            for reader in readers:
-                reader.start()
-            if text is not None and child.stdin is not None:
-                child.stdin.write(text)
-                child.stdin.close()
-            for reader in readers:
-                reader.join()
-            code = child.wait()
-        finally:
-            with self._lock:
-                self._child = None
-        result = CommandResult(stdout="\n".join(out), stderr="\n".join(err), code=code)
+        with self._output(".log", args) as out, self._output(".err.log", args) as err:
+            begins = out.tell(), err.tell()
+            child = self._started(args, cwd, additional_env, out, err, fed=text is not None)
+            try:
+                if text is not None and child.stdin is not None:
+                    child.stdin.write(text.encode())
+                    child.stdin.close()
+                code = child.wait()
+            finally:
+                with self._lock:
+                    self._child = None
+            result = CommandResult(stdout=_since(out, begins[0]), stderr=_since(err, begins[1]), code=code)
+        for callback, said in ((on_output, result.stdout), (on_error, result.stderr)):
+            if callback is not None:
+                for line in said.splitlines():
+                    callback(line)
         if code != 0:
             raise create_command_error(result)
         return result
+
+    def _started(
+        self, args: list[str], cwd: str, more: Mapping[str, str], out: IO[bytes], err: IO[bytes], *, fed: bool
+    ) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._asked:
+                raise create_command_error(CommandResult(stdout="", stderr="cancelled before it began", code=1))
+            self._child = subprocess.Popen(
+                [*self._tied(), self.command, "--non-interactive", *args],
+                stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                cwd=cwd,
+                env={**os.environ, **more, "PULUMI_AUTOMATION_API": "true"},
+                start_new_session=True,
+            )
+            return self._child
+
+    def _output(self, suffix: str, args: list[str]) -> IO[bytes]:
+        """A file, not a pipe: an engine whose reader is gone would be killed by the first line that it writes.
+
+        Only operations on resources are kept: what other commands print may hold secrets, and stays in memory.
+        """
+        if self._log is not None and LOGGED.intersection(args[:1]):
+            return self._log.with_suffix(suffix).open("a+b")
+        if hasattr(os, "memfd_create"):
+            return os.fdopen(os.memfd_create("causeway"), "w+b")
+        return tempfile.TemporaryFile()
 
     @staticmethod
     def _tied() -> list[str]:
         return [sys.executable, "-I", "-S", "-c", TIED, str(os.getpid())]
 
-    def _read(self, stream: object, chunks: list[str], callback: Line | None) -> None:
-        for line in iter(stream.readline, ""):  # type: ignore[attr-defined]  # a text stream of Popen
-            text = line.rstrip()
-            chunks.append(text)
-            if self._log is not None:
-                with self._log.open("a", encoding="utf-8") as log:
-                    log.write(text + "\n")
-            if callback is not None:
-                callback(text)
+
+def _since(file: IO[bytes], begins: int) -> str:
+    file.seek(begins)
+    return file.read().decode("utf-8", errors="replace").rstrip("\n")
