@@ -1,5 +1,6 @@
 {{/* Envoy's configuration. Its parts are named as in Envoy's own reference. */}}
 {{- define "gateway.envoy" -}}
+node: {id: {{ include "gateway.fullname" . }}, cluster: {{ include "gateway.workload" . }}}
 admin:
   address: {socket_address: {address: 127.0.0.1, port_value: 9901}}
 layered_runtime:
@@ -41,7 +42,13 @@ static_resources:
                         name: envoy.http.injected_credentials.generic
                         typed_config:
                           "@type": type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic
-                          credential: {name: upstream-key}
+                          credential:
+                            name: upstream-key
+                            # read again when the Secret's files are replaced
+                            sds_config:
+                              path_config_source:
+                                path: /etc/envoy/config/upstream-key.yaml
+                                watched_directory: {path: /etc/envoy/key}
                           header_value_prefix: "Bearer "
                   {{- else if eq .Values.api "video" }}
                   # the replica that took a job is the one that knows it: a cookie brings its asker back
@@ -85,19 +92,19 @@ static_resources:
           - lb_endpoints:
               - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 9901}}}
     {{- include (ternary "gateway.upstreamCluster" "gateway.backendClusters" (not (empty .Values.upstream.baseUrl))) . | trim | nindent 4 }}
-  {{- if .Values.upstream.baseUrl }}
-  secrets:
-    - name: upstream-key
-      generic_secret:
-        secret:
-          filename: /etc/envoy/key/{{ .Values.upstream.existingSecret.key }}
-          watched_directory: {path: /etc/envoy/key}
-  {{- end }}
+{{- end -}}
+
+{{/* Where Envoy finds the upstream's key. */}}
+{{- define "gateway.upstreamKey" -}}
+resources:
+  - "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret
+    name: upstream-key
+    generic_secret:
+      secret: {filename: /etc/envoy/key/{{ .Values.upstream.existingSecret.key }}}
 {{- end -}}
 
 {{/* Traffic by weight; what a dead backend should get goes on to the others. */}}
 {{- define "gateway.backendRoutes" -}}
-{{- $retry := dict "retry_on" "connect-failure,refused-stream,reset-before-request,retriable-status-codes" "retriable_status_codes" (list 503) "num_retries" .Values.retries -}}
 virtual_hosts:
   - name: workload
     domains: ["*"]
@@ -111,7 +118,22 @@ virtual_hosts:
       - match: {prefix: /}
         route:
           timeout: 0s
-          retry_policy: {{- toYaml $retry | nindent 12 }}
+          # again only what no engine has begun on, and elsewhere: at the next backend, not at the one that failed
+          retry_policy:
+            retry_on: connect-failure,refused-stream,reset-before-request,retriable-status-codes
+            retriable_status_codes: [503]
+            num_retries: {{ .Values.retries }}
+            host_selection_retry_max_attempts: 3
+            retry_host_predicate:
+              - name: envoy.retry_host_predicates.previous_hosts
+                typed_config: {"@type": type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate}
+            {{- if gt (len .Values.backends) 1 }}
+            retry_priority:
+              name: envoy.retry_priorities.previous_priorities
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig
+                update_frequency: 1
+            {{- end }}
           weighted_clusters:
             runtime_key_prefix: weight
             clusters:
