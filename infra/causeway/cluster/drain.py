@@ -62,6 +62,11 @@ def drain(api: Api, node: str, seconds: float, cancelled: Callable[[], bool]) ->
         time.sleep(max(0.0, min(_POLL_S, deadline - time.monotonic())))
 
 
+def leaving(api: Api, node: str) -> tuple[Object, ...]:
+    """The pods of a node that a drain would see off."""
+    return tuple(pod for pod in _pods(api, node) if _to_leave(pod))
+
+
 def _pods(api: Api, node: str) -> Iterable[Object]:
     return api.items("/api/v1/pods", {"fieldSelector": f"spec.nodeName={node}"})
 

@@ -7,6 +7,7 @@ the charts' contracts in `traffic`.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,11 @@ class ClusterNodes:
             found = [node for node in self.api.items(_NODES) if node["metadata"]["name"] in wanted]
         plugins = self._plugins() if found else []
         return {node["metadata"]["name"]: _state(node, plugins) for node in found}
+
+    def pods(self, names: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+        """See `model.Nodes`."""
+        found = {name: Counter(traffic.workload(pod) for pod in drain.leaving(self.api, name)) for name in names}
+        return {name: dict(counted) for name, counted in found.items() if counted}
 
     def cordon(self, name: str, mark: RolloutMark) -> None:
         """See `model.Nodes`."""

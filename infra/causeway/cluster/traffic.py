@@ -55,6 +55,12 @@ def give_back(api: Api, node: str) -> tuple[str, ...]:
     return tuple(changed)
 
 
+def workload(pod: Object) -> str:
+    """The workload that a pod belongs to; a pod of something else goes by its namespace."""
+    metadata = pod["metadata"]
+    return str((metadata.get("labels") or {}).get(WORKLOAD) or metadata["namespace"])
+
+
 def checkpointing(api: Api, node: str) -> tuple[str, ...]:
     """The workloads with pods on a node that write a checkpoint when they are evicted."""
     pods = api.items("/api/v1/pods", {"fieldSelector": f"spec.nodeName={node},status.phase=Running"})

@@ -156,7 +156,7 @@ class Progress:
 class Observer(Protocol):
     """Watches a run. It must not raise."""
 
-    def __call__(self, step: Progress) -> None:
+    def __call__(self, step: Progress, /) -> None:
         """Take one step."""
         ...
 
