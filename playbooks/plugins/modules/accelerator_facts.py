@@ -77,7 +77,8 @@ UNKNOWN_WORDS = frozenset(("", "n/a", "na", "[n/a]", "not supported", "[not supp
 TOOL_SECONDS = 60
 BATCH = 8
 BDF = re.compile(r"(?:([0-9a-fA-F]{4,8}):)?([0-9a-fA-F]{2}):([0-9a-fA-F]{2})\.([0-7])")
-VERSION = re.compile(r"\d[\w.+~-]*")
+VERSION = re.compile(r"[0-9][\w.+~-]*", re.ASCII)
+DIGITS = re.compile(r"[0-9]{1,9}$")
 
 
 class Host:
@@ -197,7 +198,7 @@ def known(value: str | None) -> str | None:
 
 def number(value: str | None) -> int | None:
     """A whole number, with or without a unit behind it."""
-    found = re.match(r"\s*(-?\d{1,18})(?:\.\d+)?\s*(?:[A-Za-z%/]+)?\s*$", value or "")
+    found = re.match(r"\s*(-?[0-9]{1,18})(?:\.[0-9]+)?\s*(?:[A-Za-z%/]+)?\s*$", value or "")
     return int(found.group(1)) if found else None
 
 
@@ -238,7 +239,7 @@ def nvidia_rows(text: str | None, fields: str) -> list[dict[str, str | None]]:
     rows = []
     for line in (text or "").splitlines():
         values = [part.strip() for part in line.split(", ")]
-        if len(values) == len(names) and values[0].isdigit():
+        if len(values) == len(names) and DIGITS.match(values[0]):
             rows.append({name: known(value) for name, value in zip(names, values)})
     return rows
 
@@ -247,13 +248,13 @@ def nvlinks(text: str | None) -> list[dict[str, object]]:
     """Links of `nvidia-smi nvlink -s`: an inactive one is down, one with a rate is up."""
     found, device = [], None
     for line in (text or "").splitlines():
-        title = re.match(r"\s*GPU (\d{1,4}):", line)
-        link = re.match(r"\s+Link (\d{1,4}):\s*(.*)$", line)
+        title = re.match(r"\s*GPU ([0-9]{1,4}):", line)
+        link = re.match(r"\s+Link ([0-9]{1,4}):\s*(.*)$", line)
         if title:
             device = int(title.group(1))
         elif link and device is not None:
             said = link.group(2).strip()
-            rated = re.match(r"[\d.]+ ?GB/s", said)
+            rated = re.match(r"[0-9.]+ ?GB/s", said)
             state = "up" if rated else "down" if "inactive" in said.lower() else "unknown"
             found.append({"device": device, "link": int(link.group(1)), "kind": "nvlink", "state": state})
     return found
@@ -262,7 +263,7 @@ def nvlinks(text: str | None) -> list[dict[str, object]]:
 def xids(text: str | None) -> list[dict[str, object]]:
     """Xids of the kernel's log, each once for a device, in order."""
     found = OrderedDict()
-    for match in re.finditer(r"NVRM: Xid \(PCI:([^)]{4,40})\): (\d{1,4})\b,?([^\n]*)", text or ""):
+    for match in re.finditer(r"NVRM: Xid \(PCI:([^)]{4,40})\): ([0-9]{1,4})\b,?([^\n]*)", text or ""):
         pci = bus_id(match.group(1)) or bus_id(f"{match.group(1)}.0")
         if pci:
             found.setdefault((pci, int(match.group(2))), match.group(3).strip())
@@ -279,13 +280,14 @@ def npu_table(text: str | None) -> dict[str, object]:
             break  # what follows is a table of processes, whose rows look like cards
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
         words = cells[0].split()
-        if not line.lstrip().startswith("|") or len(cells) < 3 or not words or not words[0].isdigit():
+        first = int(words[0]) if words and DIGITS.match(words[0]) else None
+        if not line.lstrip().startswith("|") or len(cells) < 3 or first is None:
             continue
         if bus_id(cells[1]):
             if card is not None:
-                chips.append(dict(card, chip=int(words[0][:9]), pci=bus_id(cells[1])))
-        elif len(words) > 1 and not words[1].isdigit():
-            card = {"card": int(words[0][:9]), "name": " ".join(words[1:]), "health": known(cells[1])}
+                chips.append(dict(card, chip=first, pci=bus_id(cells[1])))
+        elif len(words) > 1 and DIGITS.match(words[1]) is None:
+            card = {"card": first, "name": " ".join(words[1:]), "health": known(cells[1])}
     found["chips"] = chips
     return found
 
@@ -329,13 +331,15 @@ def link_state(text: str | None) -> str:
 
 def cnmon_table(text: str | None) -> dict[str, object]:
     """`cnmon`: versions of tool and driver (4.20 names no driver), and one entry per card."""
-    tool = re.search(r"CNMON\s+v?(\d[\w.]*)", text or "")
-    driver = re.search(r"Driver\s+v?(\d[\w.]*)", text or "")
+    tool = re.search(r"CNMON\s+v?([0-9][\w.]*)", text or "")
+    driver = re.search(r"Driver\s+v?([0-9][\w.]*)", text or "")
     cards = []
     for line in (text or "").splitlines():
         if "Processes" in line:
             break
-        row = re.match(r"\|\s*(\d{1,4})\s+\S+\s+(MLU\S*)\s+v?(\S+)\s*\|\s*([0-9a-fA-F:.]+)\s*\|([^|]*)\|", line.strip())
+        row = re.match(
+            r"\|\s*([0-9]{1,4})\s+\S+\s+(MLU\S*)\s+v?(\S+)\s*\|\s*([0-9a-fA-F:.]+)\s*\|([^|]*)\|", line.strip()
+        )
         if row and bus_id(row.group(4)):
             errors = number((row.group(5).split() or [""])[-1])
             card = {"index": int(row.group(1)), "name": row.group(2), "firmware": known(row.group(3))}
@@ -347,7 +351,7 @@ def cnmon_info(text: str | None) -> list[dict[str, object]]:
     """`cnmon info`: one entry per card, of what its indented sections say."""
     cards, section = [], ""
     for line in (text or "").splitlines():
-        title = re.match(r"\s*Card\s+(\d{1,4})\s*$", line)
+        title = re.match(r"\s*Card\s+([0-9]{1,4})\s*$", line)
         if title:
             cards.append({"index": int(title.group(1))})
             section = ""
@@ -380,7 +384,7 @@ def _mlu(card: dict[str, object]) -> dict[str, object]:
 
 def release_key(release: str) -> list[tuple[int, object]]:
     """Order of kernel releases: numbers as numbers, words as words."""
-    return [(1, int(part)) if part.isdigit() else (0, part) for part in re.findall(r"\d+|[a-zA-Z]+", release)]
+    return [(1, int(part)) if part.isdigit() else (0, part) for part in re.findall(r"[0-9]+|[a-zA-Z]+", release)]
 
 
 # --- the operating system ---
