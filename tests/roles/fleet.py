@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -72,6 +74,41 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Going:
+    """An `ansible-playbook` that runs."""
+
+    process: subprocess.Popen[bytes]
+    marks: Path
+    log: Path
+
+    def end(self) -> Run:
+        """Wait for its end; what it said."""
+        try:
+            status = self.process.wait(TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        lines = self.marks.read_text(encoding="utf-8").splitlines() if self.marks.exists() else []
+        events = tuple(Event(**json.loads(line)) for line in lines)
+        return Run(status, self.log.read_text(encoding="utf-8", errors="replace"), events)
+
+    def kill(self) -> None:
+        """End it and all that it began by SIGKILL, as the loss of a machine does; its workers have own sessions."""
+        for pid in [self.process.pid, *_descendants(self.process.pid)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(TIMEOUT_S)
+
+
+def _descendants(pid: int) -> list[int]:
+    try:
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+    return children + [each for child in children for each in _descendants(child)]
+
+
+@dataclass(frozen=True)
 class RoleFleet:
     """The fleet of these tests."""
 
@@ -79,12 +116,18 @@ class RoleFleet:
 
     def play(self, playbook: str | Path, *hosts: str, check: bool = False, **variables: Any) -> Run:
         """Run a playbook of the repository, or a file, on these hosts; `variables` go over the declared ones."""
+        return self.begin(playbook, *hosts, check=check, **variables).end()
+
+    def begin(
+        self, playbook: str | Path, *hosts: str, check: bool = False, inventory: Path | None = None, **variables: Any
+    ) -> Going:
+        """The same, left running; with another inventory than the declaration where one is named."""
         marks = self.sandbox.folder / f"events-{secrets.token_hex(6)}.jsonl"
         argv = [
             str(Path(sys.executable).with_name("ansible-playbook")),
             str(PLAYBOOKS / playbook),
             "--inventory",
-            str(self.sandbox.folder / "fleet.yaml"),
+            str(inventory or self.sandbox.folder / "fleet.yaml"),
             "--limit",
             ",".join(hosts),
             "--extra-vars",
@@ -93,18 +136,18 @@ class RoleFleet:
             f"-F {self.sandbox.place.ssh_config}",
             *(["--check", "--diff"] if check else []),
         ]
-        done = subprocess.run(
-            argv,
-            env=self._environment(marks),
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-            cwd=REPOSITORY,
-            stdin=subprocess.DEVNULL,
-        )
-        lines = marks.read_text(encoding="utf-8").splitlines() if marks.exists() else []
-        return Run(done.returncode, done.stdout + done.stderr, tuple(Event(**json.loads(line)) for line in lines))
+        output = marks.with_suffix(".log")
+        with output.open("wb") as stream:
+            process = subprocess.Popen(
+                argv,
+                env=self._environment(marks),
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                cwd=REPOSITORY,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        return Going(process, marks, output)
 
     def _environment(self, marks: Path) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "CAUSEWAY_"))}

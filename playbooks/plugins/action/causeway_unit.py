@@ -16,6 +16,7 @@ from ansible.utils.display import Display
 Answer = Dict[str, Any]
 RETRY_SECONDS = 3
 SILENT_SECONDS = 60
+OPEN = {"going", "finished", "interrupted"}
 TROUBLE = ("err_no", "error", "fail", "refuse", "not ")
 
 display = Display()
@@ -38,12 +39,30 @@ class ActionModule(ActionBase):
         title = str(arguments.get("title") or arguments.get("key"))
         host = str((task_vars or {}).get("inventory_hostname", ""))
         try:
+            if arguments.get("state") == "settled":
+                return self._settle(arguments, title, host, task_vars or {})
             found = self._follow(arguments, title, host, task_vars or {})
         except Lost as lost:
             return {"unreachable": True, "changed": False, "msg": _lost(title, host, str(lost))}
-        if found.get("failed"):
-            return found
-        return _settled(found, title) if arguments.get("state") == "settled" else _done(found, arguments, title)
+        return found if found.get("failed") else _done(found, arguments, title)
+
+    def _settle(self, arguments: Answer, title: str, host: str, task_vars: Answer) -> Answer:
+        """Follow one after the other what earlier runs have begun; what became of the last."""
+        changed, warnings = False, []
+        result: Answer = {}
+        while True:
+            found = self._follow(arguments, title, host, task_vars)
+            if found.get("failed"):
+                return found
+            if found["phase"] not in OPEN and result:
+                return {**result, "changed": changed, "warnings": warnings}
+            outcome = found.get("outcome", "going" if found["phase"] == "going" else "none")
+            changed = changed or found["phase"] in {"going", "finished"}
+            result = _common(found, outcome, changed=changed)
+            if outcome in {"failed", "interrupted"}:
+                warnings.append(f"{found['key']}, begun by an earlier run at {found['started']}, {_ended(found)}")
+            if found["phase"] not in OPEN or self._task.check_mode:
+                return {**result, "warnings": warnings}
 
     def _follow(self, arguments: Answer, title: str, host: str, task_vars: Answer) -> Answer:
         """Call after call, until the command has ended; what the last one said."""
@@ -54,9 +73,10 @@ class ActionModule(ActionBase):
         while found.get("phase") == "going" and not self._task.check_mode:
             took_over = not found["began"] if took_over is None else took_over
             voice.tell(found)
-            found = self._call(dict(arguments, attached=found["id"]), title, host, task_vars)
+            found = self._call(dict(arguments, key=found["key"], attached=found["id"]), title, host, task_vars)
         if found.get("phase") in {"finished", "interrupted"} and not self._task.check_mode:
-            self._call(dict(arguments, step="acknowledge", attached=found["id"]), title, host, task_vars)
+            noted = dict(arguments, key=found["key"], step="acknowledge", attached=found["id"])
+            self._call(noted, title, host, task_vars)
         ended = found.get("phase") in {"finished", "interrupted"}
         return {**found, "took_over": ended and not found.get("began") if took_over is None else took_over}
 
@@ -106,15 +126,6 @@ def _lost(title: str, host: str, why: str) -> str:
         f"connection-lost: {host} is not reached any more while {title} goes on there by itself ({_one_line(why)}); "
         "to do: leave the host switched on and run again: the next run attaches to it"
     )
-
-
-def _settled(found: Answer, title: str) -> Answer:
-    """What an earlier run had begun, if anything; bad news is a warning, for this run does the work anew."""
-    outcome = found.get("outcome", "going" if found["phase"] == "going" else "none")
-    result = _common(found, outcome, changed=found["phase"] in {"going", "finished"})
-    if outcome in {"failed", "interrupted"}:
-        result["warnings"] = [f"{title}, begun by an earlier run at {found['started']}, {_ended(found)}"]
-    return result
 
 
 def _done(found: Answer, arguments: Answer, title: str) -> Answer:

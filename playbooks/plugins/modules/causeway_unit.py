@@ -22,6 +22,7 @@ options:
     description:
       - Name of the work, one for each thing that must not be done twice at once; lower-case letters, digits, hyphens.
       - A failure's code begins with it.
+      - With O(state=settled) it may end with V(*), and means all keys that begin so.
     type: str
     required: true
   argv:
@@ -158,6 +159,7 @@ from ansible.module_utils.basic import AnsibleModule
 Answer = Dict[str, Any]
 ROOT = Path("/var/lib/causeway/units")
 KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+OPEN = {"going", "finished", "interrupted"}
 TAIL_LINES = 30
 TAIL_BYTES = 65536
 LINE_LENGTH = 400
@@ -249,7 +251,7 @@ class Unit:
                 "systemd-run", "--quiet", "--collect", "--unit=" + self.name,
                 *["--property=" + line for line in properties],
                 *["--setenv=%s=%s" % pair for pair in sorted(environment.items())],
-                "--", *argv,
+                "--", *[word.replace("$", "$$") for word in argv],  # systemd would put in environment variables
             ],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, check=False,
         )  # fmt: skip
@@ -340,11 +342,12 @@ def answer(unit: Unit, seen: Seen, params: Answer, phase: str) -> Answer:
     """What the action plugin gets of one call."""
     found = {
         "phase": phase,
+        "key": unit.folder.name,
         "id": seen.request.get("id"),
         "started": seen.request.get("started"),
         "argv": seen.request.get("argv"),
         "boot_changed": seen.request.get("boot") != BOOT_ID.read_text().strip(),
-        "log": unit.tail(),
+        "log": unit.tail() if phase in OPEN | {"refused"} else [],
         "log_file": str(unit.log),
     }
     if phase in {"finished", "interrupted"}:
@@ -419,28 +422,39 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    if not KEY.fullmatch(params["key"]):
-        module.fail_json(
-            msg="unit-key: %r is no key; to do: use lower-case letters, digits and hyphens" % params["key"]
-        )
-    if os.geteuid() != 0:
-        module.fail_json(msg="not-root: only root can look after %s; to do: become root" % params["key"])
-    if not Path("/run/systemd/system").is_dir():
-        module.fail_json(
-            msg="no-systemd: the host does not run systemd, which has to carry the command; to do: boot it with systemd"
-        )
-    unit = Unit(params["key"])
+    _check(module)
     wanted = digest(params["argv"] or [], params["chdir"], params["environment"], params["inputs"])
+    unit = _first_open(params["key"]) if params["state"] == "settled" else Unit(params["key"])
+    if unit is None:
+        module.exit_json(changed=False, phase="none", key=params["key"], log=[], log_file=str(ROOT / params["key"]))
     if params["step"] == "acknowledge":
         with unit.locked():
             unit.acknowledge(params["attached"])
         module.exit_json(changed=False)
-    if module.check_mode or (params["state"] == "settled" and not unit.folder.is_dir()):
+    if module.check_mode:
         seen = unit.look()
-        module.exit_json(
-            changed=False, same=seen.request.get("digest") == wanted, **answer(unit, seen, params, seen.phase)
-        )
+        same = seen.request.get("digest") == wanted
+        module.exit_json(changed=False, same=same, **answer(unit, seen, params, seen.phase))
     module.exit_json(changed=False, **wait(unit, module, wanted))
+
+
+def _check(module: AnsibleModule) -> None:
+    """Fail where the call makes no sense or the host cannot carry the unit."""
+    key = module.params["key"]
+    if not KEY.fullmatch(key[:-1] if module.params["state"] == "settled" and key.endswith("*") else key):
+        module.fail_json(msg="unit-key: %r is no key; to do: use lower-case letters, digits and hyphens" % key)
+    if os.geteuid() != 0:
+        module.fail_json(msg="not-root: only root can look after %s; to do: become root" % key)
+    if not Path("/run/systemd/system").is_dir():
+        module.fail_json(
+            msg="no-systemd: the host does not run systemd, which carries such commands; to do: boot it with systemd"
+        )
+
+
+def _first_open(pattern: str) -> Optional[Unit]:
+    """The first unit of these keys that goes, or has a result that nobody has taken note of."""
+    units = [Unit(folder.name) for folder in sorted(ROOT.glob(pattern)) if folder.is_dir()]
+    return next((unit for unit in units if unit.look().phase in OPEN), None)
 
 
 if __name__ == "__main__":
