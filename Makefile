@@ -35,10 +35,14 @@ soak: tools ## run the long tests at full length: make soak SEEDS=0:1000
 bench: $(STAMPS)/venv ## run the benchmarks
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
-lint: $(STAMPS)/venv ## style, types, and the contract of the layers
+lint: $(STAMPS)/venv ## style, types, playbooks, charts, and the contract of the layers
 	@echo "== ruff"; $(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@echo "== mypy"; $(BIN)/mypy
 	@echo "== playbooks"; PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint --nocolor -qq playbooks 2>$(STAMPS)/playbooks.log || { cat $(STAMPS)/playbooks.log; exit 1; }
+	@echo "== charts"; helm=$$(PATH="$(CURDIR)/$(BIN):$$PATH" command -v helm) || { echo "   left out: no helm (make tools)"; exit 0; }; \
+	for values in charts/*/ci/*-values.yaml; do \
+		"$$helm" lint --strict "$${values%/ci/*}" --values "$$values" >$(STAMPS)/charts.log 2>&1 || { cat $(STAMPS)/charts.log; echo "   with $$values"; exit 1; }; \
+	done
 	@echo "== layers"; $(BIN)/lint-imports --no-cache >$(STAMPS)/layers.log || { cat $(STAMPS)/layers.log; exit 1; }; tail -n 2 $(STAMPS)/layers.log
 
 format: $(STAMPS)/venv ## let ruff mend what it can

@@ -28,7 +28,7 @@ def release(platform: Release, chart_cluster: ChartCluster) -> Iterator[Release]
     """A release of its own; its accelerators are free again at the end."""
     found = chart_cluster.release("training", f"train-{secrets.token_hex(3)}")
     yield found
-    chart_cluster.kubectl("delete", "namespace", found.namespace, "--wait", "--ignore-not-found", "--timeout=60s")
+    chart_cluster.forget(found.namespace)
 
 
 def running(release: Release, count: int) -> list[Object]:
