@@ -15,7 +15,7 @@ $TITLE (stand-in for the Causeway sandbox)
  --info                the package's description
  --list                the files in it
  --check               check the package's integrity
- --extract=DIR         unpack without installing
+ --noexec --extract=DIR  unpack without installing; --noexec may be left out
  --full | --run | --devel | --docker | --install | --upgrade | --uninstall
  --install-path=DIR --install-username=NAME --install-usergroup=NAME --install-for-all
  --install-scene=docker|containerd|crio|isula --config-file-path=FILE
@@ -46,6 +46,7 @@ extract() {
     mkdir -p "$1" && payload | tar -xz -C "$1" --no-same-owner
 }
 
+[ "$1" = --noexec ] && shift
 case $1 in
     --sandbox-version) echo "$TITLE @VERSION@: stand-in for the Causeway sandbox, not the vendor's software"; exit 0 ;;
     --help | -h) usage; exit 0 ;;
