@@ -114,6 +114,26 @@ def own(name: str, namespace: str) -> Callable[[Document], object]:
     return lambda document: document["clusters"][NORTH].update(releases=release)
 
 
+def test_an_addresss_own_values_go_to_its_gateway_and_to_nothing_else() -> None:
+    def change(document: Document) -> None:
+        document["workloads"]["doubao"]["gateway"]["values"] = {"gateway": {"className": "envoy"}}
+
+    made = released(change)
+    assert made["doubao-gateway"].values["gateway"] == {"className": "envoy"}
+    assert "gateway" not in made["doubao-h20"].values
+
+
+def test_a_gateway_knows_what_its_backends_serve_and_where_their_engines_listen() -> None:
+    values = released()["doubao-gateway"].values
+    assert values["api"] == "chat"
+    assert {(each["port"], each["health"]) for each in values["backends"]} == {(8000, "/health")}
+
+    def change(document: Document) -> None:
+        document["workloads"]["doubao"]["serve"][2]["engine"] = {"name": "vllm-omni", "api": "video"}
+
+    assert released(change)["doubao-gateway"].values["api"] == "video"
+
+
 def test_a_release_of_ones_own_may_have_any_name_in_another_namespace() -> None:
     plan = planned(changed(own("doubao-ascend", "mine")))
     assert [(r.namespace, r.kind) for r in plan.clusters[NORTH].releases if r.name == "doubao-ascend"] == [

@@ -66,6 +66,8 @@ class WorkloadGateway(Model):
     """Pool on which the gateway runs."""
     host: Text
     """Host name under which the workload is reached."""
+    values: dict[Text, Any] = {}
+    """Values passed to the gateway's chart, checked against its schema; a gateway workload has its own `values`."""
 
 
 class Upstream(Model):

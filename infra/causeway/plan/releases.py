@@ -162,13 +162,14 @@ def _gateway(scope: Scope, workload: Workload, release: str, name: str, part: Wo
     """A gateway: the part of a workload that is one (`part`), or the address of a workload that serves itself."""
     place = values.GatewayPlace(scope.name, scope.cluster, scope.site, part)
     made = values.gateway(name, workload, place, _backends(scope, name), scope.catalog)
+    own = workload.values if part else workload.gateway.values if workload.gateway else {}
     return ReleasePlan(
         cluster=scope.name,
         name=release,
         kind="gateway",
         chart="gateway",
         namespace=name,
-        values=values.over(made, workload.values) if part else made,
+        values=values.over(made, own),
         workload=name,
         pool=place.pool(workload),
         secrets=(workload.upstream.key,) if workload.upstream else (),
@@ -184,10 +185,17 @@ def _backends(scope: Scope, workload: str) -> tuple[values.Backend, ...]:
         if part.workload == workload and part.index >= 0:
             by_cluster.setdefault(part.cluster, []).append(part)
     return tuple(
-        values.Backend(cluster, part_names(workload, "inference", parts)[part.index], part.pool, part.weight)
-        for cluster, parts in by_cluster.items()
+        _backend(scope, part, part_names(workload, "inference", parts)[part.index])
+        for parts in by_cluster.values()
         for part in parts
     )
+
+
+def _backend(scope: Scope, part: WorkloadPart, release: str) -> values.Backend:
+    declared = scope.loaded.fleet.workloads[part.workload].serve[part.index].engine
+    engine = scope.catalog.engines.get(declared.name) if declared else None
+    port, health = (engine.port, engine.health) if engine else (None, None)
+    return values.Backend(part.cluster, release, part.pool, part.weight, port, health)
 
 
 def _own(scope: Scope) -> Iterator[ReleasePlan]:

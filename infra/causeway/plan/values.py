@@ -30,6 +30,8 @@ class Backend:
     release: str
     pool: str | None
     weight: int | None
+    port: int | None = None
+    health: str | None = None
 
 
 def over(made: Mapping[str, Any], own: Mapping[str, Any]) -> Values:
@@ -173,6 +175,7 @@ def gateway(
         workload=workload_name,
         audience=workload.audience,
         host=workload.gateway.host if workload.gateway else None,
+        api=None if upstream else _api(workload),
         nodeSelector={POOL_LABEL: pool} if pool else None,
         tolerations=_tolerations(place.cluster.pools[pool] if pool else None, catalog),
         replicas=place.part.replicas if place.part else None,
@@ -192,7 +195,15 @@ def _backend(backend: Backend, cluster: str) -> Values:
         cluster=None if backend.cluster == cluster else backend.cluster,
         pool=backend.pool,
         weight=100 if backend.weight is None else backend.weight,
+        port=backend.port,
+        health=backend.health,
     )
+
+
+def _api(workload: Workload) -> str | None:
+    """The kind of API that a workload's parts serve; video, whose jobs need more of a gateway, goes before others."""
+    served = sorted({part.engine.api for part in workload.serve if part.engine})
+    return "video" if "video" in served else next(iter(served), None)
 
 
 def _model(model: AiModel | None) -> Values | None:
