@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -119,3 +119,8 @@ def behind(entries: Entries, target: str) -> Behind:
 def journal_of(home: Path, stack: str, pool: str) -> Journal:
     """A pool's journal."""
     return Journal(home / "journal" / stack / f"{pool}.jsonl")
+
+
+def forget(home: Path, stack: str, pool: str, names: Sequence[str], at: datetime) -> None:
+    """Leave a tombstone: Causeway no longer keeps these hosts, and has left them as they are."""
+    journal_of(home, stack, pool).append(at, "", "forgotten", hosts=sorted(names))

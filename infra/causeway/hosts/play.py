@@ -52,7 +52,8 @@ class HostEnd:
 class Prediction:
     """What a run in check mode says of one host."""
 
-    changes: bool = False
+    tasks: list[str] = field(default_factory=list)
+    """Tasks that would change something."""
     disruption: str = "none"
 
 
@@ -85,7 +86,7 @@ class _Watch:
         self._alive[event.host] = event.play
         if event.host in self.predicted and event.play not in _NO_CHANGE:
             found = self.predicted[event.host]
-            found.changes = found.changes or event.outcome == "changed"
+            found.tasks += [event.task] if event.outcome == "changed" else []
             found.disruption = worst((found.disruption, event.disruption))  # type: ignore[arg-type] # words of one set
 
     def _next(self, play: str) -> None:

@@ -148,7 +148,7 @@ def _check(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> li
         predicted, one = end.predicted[host.name], end.hosts[host.name]
         if one.kind != "ok":  # what check mode could not evaluate is taken for the worst
             waves.append(host.change(ORDER[-1]))
-        elif predicted.changes or predicted.disruption != "none":
+        elif predicted.tasks or predicted.disruption != "none":
             waves.append(host.change(predicted.disruption))
         else:
             same.append(host.change("none"))
