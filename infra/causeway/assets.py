@@ -1,7 +1,8 @@
-"""Finds the playbooks and charts: inside an installed wheel, or at the top of a checkout."""
+"""Finds the playbooks and charts, inside an installed wheel or at the top of a checkout; and a fleet's own folder."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -27,6 +28,15 @@ def charts() -> Path:
 def definitions_below(environment: Path) -> Path:
     """Where an environment keeps definitions of kinds that Kubernetes does not bring (`make tools` fetches them)."""
     return environment / "share" / "causeway" / "definitions"
+
+
+def home_root(fleet_dir: Path, environ: Mapping[str, str]) -> Path:
+    """The `.causeway` folder of a fleet: CAUSEWAY_HOME, or beside the `inventory` folder, or in the fleet's own."""
+    if environ.get("CAUSEWAY_HOME"):
+        return Path(environ["CAUSEWAY_HOME"]).absolute()
+    fleet_dir = fleet_dir.absolute()
+    root = fleet_dir.parent.parent if fleet_dir.parent.name == "inventory" else fleet_dir
+    return root / ".causeway"
 
 
 def _folder(name: str) -> Path:

@@ -10,8 +10,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from causeway.assets import home_root
 from causeway.sandbox.cgroup import of_fleet
-from causeway.sandbox.layout import RUN_ROOT, Layout, home_root, layout
+from causeway.sandbox.layout import RUN_ROOT, Layout, layout
 
 REPOSITORY = Path(__file__).parents[2]
 CAUSEWAY = [sys.executable, "-m", "causeway.cli.app"]

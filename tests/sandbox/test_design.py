@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from causeway.assets import home_root
 from causeway.catalog import load_catalog
 from causeway.errors import Permanent, Problems
 from causeway.fleet.load import load_fleet
 from causeway.sandbox import faults, kernels, ssh
 from causeway.sandbox.declared import sandbox_of
 from causeway.sandbox.hosts import State
-from causeway.sandbox.layout import declared_name, home_root, layout
+from causeway.sandbox.layout import declared_name, layout
 from causeway.sandbox.moves import Found, moves
 from causeway.sandbox.spec import HostSpec, SandboxSpec, addresses
 from tests.sandbox.small_fleet import FLEET, REPOSITORY

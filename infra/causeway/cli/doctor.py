@@ -12,11 +12,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from causeway.assets import home_root
 from causeway.cli.options import DEFAULT_FLEET, JsonOption
 from causeway.cli.output import console, print_json
 from causeway.errors import Problems
 from causeway.sandbox import checks as machine_checks
-from causeway.sandbox.layout import home_root
 from causeway.toolchain.doctor import Check, Status, checks, exit_status
 from causeway.toolchain.manifest import Purpose
 

@@ -6,9 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-from causeway.assets import checkout
+from causeway.assets import checkout, home_root
 from causeway.errors import Permanent
-from causeway.sandbox.layout import declared_name, home_root, layout
+from causeway.sandbox.layout import declared_name, layout
 from causeway.sandbox.ssh import ansible_environment
 from causeway.toolchain.environment import Places, variables
 

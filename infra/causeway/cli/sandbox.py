@@ -16,6 +16,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from causeway.assets import home_root
 from causeway.catalog import load_catalog
 from causeway.cli.options import DEFAULT_FLEET, FleetOption, JsonOption
 from causeway.cli.output import console, print_json
@@ -25,7 +26,7 @@ from causeway.fleet.load import load_fleet
 from causeway.sandbox import checks, faults, host_side, hosts, lifecycle, report, standins
 from causeway.sandbox.clusters.kwok_config import BINARIES
 from causeway.sandbox.declared import sandbox_of
-from causeway.sandbox.layout import Layout, declared_name, home_root, layout, recorded_home
+from causeway.sandbox.layout import Layout, declared_name, layout, recorded_home
 from causeway.sandbox.spec import SandboxSpec
 from causeway.toolchain.locate import search_path
 from causeway.toolchain.manifest import Purpose

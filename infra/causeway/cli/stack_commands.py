@@ -14,10 +14,10 @@ from typing import Any
 
 from rich.console import Console
 
+from causeway.assets import home_root
 from causeway.cli.environment import environment, sandbox_is_up
 from causeway.cli.stack_progress import watcher_for
 from causeway.fleet.load import LoadedFleet, load_fleet
-from causeway.sandbox.layout import home_root
 from causeway.stacks.model import StackReport
 from causeway.stacks.run import Options, Runs, StackTask, folder_of_runs
 from causeway.stacks.tasks import stack_name, task_of

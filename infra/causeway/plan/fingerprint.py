@@ -102,6 +102,8 @@ class SharedIntent:
 def _sealed(value: Any, seal: Seal) -> Any:
     if isinstance(value, str):  # by far the most common, and the look for mappings costs most
         return value
+    if isinstance(value, float) and value.is_integer():  # YAML's 400.0 is the 400 that the engine's state gives back
+        return int(value)
     name = _secret_name(value)
     if name is not None:
         return {SECRET_KEY: name, "digest": seal.of(name)}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pulumi
 
 TYPE = "causeway:index:Lease"
 
 
 class Lease(pulumi.CustomResource):
-    """A lease as one stack uses it.
+    """A lease as one stack uses it: the contract, visible in state and previews.
 
     Args:
         name: the resource's name in the stack.
@@ -20,7 +23,7 @@ class Lease(pulumi.CustomResource):
         start, end: first and last day, as 2026-11-22.
         price: price for people; `unknown` when none is declared.
         notice_by: last day to give notice, as 2026-11-22.
-        protection: what keeps the lease from being destroyed (`causeway.program.protection`); None for nothing.
+        protection: what keeps the capacity from being given up (`causeway.program.protection`); None for nothing.
     """
 
     lease: pulumi.Output[str]
@@ -40,6 +43,7 @@ class Lease(pulumi.CustomResource):
         end: pulumi.Input[str],
         price: pulumi.Input[str] = "unknown",
         notice_by: pulumi.Input[str] | None = None,
+        protection: pulumi.Input[Mapping[str, Any]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props = {
@@ -52,5 +56,6 @@ class Lease(pulumi.CustomResource):
             "end": end,
             "price": price,
             "noticeBy": notice_by,
+            "protection": protection,
         }
         super().__init__(TYPE, name, props, opts)

@@ -25,12 +25,12 @@ class Change:
     """One line of a detailed diff.
 
     Args:
-        path: keys from the resource's properties down.
+        path: keys and positions from the resource's properties down.
         from_input: whether the old value is the old input; otherwise it is the old output.
         replaces: whether this change needs a new resource.
     """
 
-    path: tuple[str, ...]
+    path: tuple[str | int, ...]
     kind: ChangeKind = ChangeKind.UPDATE
     from_input: bool = True
     replaces: bool = False

@@ -41,10 +41,10 @@ def _rank(word: str) -> int:
 
 def changed_variables(old: Values, new: Values) -> tuple[str, ...]:
     """Names of variables that differ, of the pool or of a host."""
-    found = {change.path[0] for change in compared(old.get("variables") or {}, new.get("variables") or {})}
+    found = {str(change.path[0]) for change in compared(old.get("variables") or {}, new.get("variables") or {})}
     before, after = old.get("overrides") or {}, new.get("overrides") or {}
     for name in before.keys() | after.keys():
-        found.update(change.path[0] for change in compared(_own(before, name), _own(after, name)))
+        found.update(str(change.path[0]) for change in compared(_own(before, name), _own(after, name)))
     return tuple(sorted(found))
 
 
@@ -87,7 +87,7 @@ def _what(old: Values, new: Values) -> str:
     pool = [
         change for change in compared(old.get("variables") or {}, new.get("variables") or {}) if len(change.path) == 1
     ]
-    told = [_variable(change.path[0], old["variables"], new["variables"]) for change in pool]
+    told = [_variable(str(change.path[0]), old["variables"], new["variables"]) for change in pool]
     told += [name for name in names if name not in {change.path[0] for change in pool}]
     if len(told) > _MOST_VARIABLES:
         told = [*told[:_MOST_VARIABLES], f"{len(told) - _MOST_VARIABLES} variables more"]

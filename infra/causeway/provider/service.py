@@ -21,6 +21,7 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import Struct
 
 from causeway import __version__
+from causeway.assets import home_root
 from causeway.errors import CausewayError, Permanent
 from causeway.provider import model
 from causeway.provider.engine_log import ELSEWHERE, ON_A_TERMINAL, EngineLog, ResourceLog
@@ -210,14 +211,13 @@ class Service(provider_service.ResourceProviderServicer):
 
     def _call(self, urn: str) -> model.Call:
         head, _, name = urn.rpartition("::")
-        home = self._environ.get("CAUSEWAY_HOME") or _home(self._environ)
         return model.Call(
             urn=urn,
             stack=head.split("::")[0].removeprefix("urn:pulumi:"),
             name=name,
             settings=self._settings,
             environ=self._environ,
-            home=Path(home),
+            home=home_root(Path(self._environ.get("CAUSEWAY_FLEET") or Path.cwd()), self._environ),
             now=self._now,
             cancelled=self._cancelled.is_set,
             log=ResourceLog(self._log, urn),
@@ -246,13 +246,6 @@ def _terminal(environ: Mapping[str, str]) -> bool:
     return sys.stderr.isatty() and not environ.get("CI")
 
 
-def _home(environ: Mapping[str, str]) -> str:
-    fleet = environ.get("CAUSEWAY_FLEET")
-    start = Path(fleet).resolve() if fleet else Path.cwd()
-    top = next((each for each in (start, *start.parents) if (each / ".git").exists()), Path.cwd())
-    return str(top / ".causeway")
-
-
 def _difference(changes: Any) -> Any:
     found: list[Change] = list(changes)
     detailed = {
@@ -265,8 +258,8 @@ def _difference(changes: Any) -> Any:
         changes=provider.DiffResponse.DIFF_SOME if found else provider.DiffResponse.DIFF_NONE,
         hasDetailedDiff=True,
         detailedDiff=detailed,
-        diffs=sorted({change.path[0] for change in found}),
-        replaces=sorted({change.path[0] for change in found if change.replaces}),
+        diffs=sorted({str(change.path[0]) for change in found}),
+        replaces=sorted({str(change.path[0]) for change in found if change.replaces}),
     )
 
 

@@ -97,15 +97,6 @@ class Layout:
         return self.run / "cm"
 
 
-def home_root(fleet_dir: Path, environ: Mapping[str, str]) -> Path:
-    """The `.causeway` folder of a fleet: CAUSEWAY_HOME, or beside the `inventory` folder, or in the fleet's own."""
-    if environ.get("CAUSEWAY_HOME"):
-        return Path(environ["CAUSEWAY_HOME"]).absolute()
-    fleet_dir = fleet_dir.absolute()
-    root = fleet_dir.parent.parent if fleet_dir.parent.name == "inventory" else fleet_dir
-    return root / ".causeway"
-
-
 def layout(fleet: str, root: Path, environ: Mapping[str, str]) -> Layout:
     """The layout of the fleet called `fleet` under `root` (see `home_root`).
 

@@ -1,0 +1,48 @@
+"""Loads a fleet and plans it: every layer below, once, from its folder and a day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from causeway import assets
+from causeway.capacity.money import cost_report
+from causeway.capacity.offer import Capacity, compute
+from causeway.catalog import Catalog, load_catalog, references
+from causeway.fleet.load import LoadedFleet, load_fleet
+from causeway.plan.build import Sources, build
+from causeway.plan.model import FleetPlan
+from causeway.plan.playbook_code import code_of
+from causeway.policy.evaluate import evaluate
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFleet:
+    """A fleet on a day."""
+
+    loaded: LoadedFleet
+    catalog: Catalog
+    capacity: Capacity
+    plan: FleetPlan
+
+
+def planned(folder: Path, on: date, shown: str | None = None) -> PlannedFleet:
+    """Load and plan a fleet.
+
+    Args:
+        folder: folder of the declaration.
+        on: the day on which rules are read.
+        shown: the folder as errors name it.
+
+    Raises:
+        Permanent, Problems: what is wrong with the declaration, all of it.
+    """
+    loaded = load_fleet(folder, shown)
+    catalog = load_catalog(loaded.fleet.catalog, loaded.marks)
+    references.check(loaded, catalog)
+    capacity = compute(loaded)
+    cost = cost_report(loaded, capacity, on)
+    findings = evaluate(loaded, catalog, capacity, cost, on)
+    sources = Sources(loaded, catalog, capacity, cost, findings, on, code_of=code_of(assets.playbooks()))
+    return PlannedFleet(loaded, catalog, capacity, build(sources))

@@ -1,0 +1,130 @@
+"""The program of a stack: from the stack's name to its declared resources, or to one clear message.
+
+`infra/__main__.py` calls `run`; a repository of one's own does the same (docs/program.md).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.runtime import get_config, invoke
+
+from causeway.errors import CausewayError, Permanent
+from causeway.plan.fingerprint import Seal
+from causeway.program import rendering
+from causeway.program.document import Extent, StackDocument
+from causeway.program.expected import quiet
+from causeway.program.obstacles import refusal, refusing, stopping
+from causeway.program.register import Ready, register
+from causeway.program.secret_values import Sources, values
+from causeway.program.stacks import fleet_folder, project_folder, read_document, stack_parts
+
+NAMESPACE = "causeway"
+
+
+def run() -> None:
+    """Declare the stack that Pulumi selected. What is expected to go wrong is told without a traceback."""
+    quiet()
+    try:
+        _declare()
+    except CausewayError as error:
+        raise pulumi.RunError(_told(error)) from None
+
+
+def _told(error: CausewayError) -> str:
+    from causeway.policy.leaks import without_secrets  # noqa: PLC0415 - what goes well needs no patterns
+
+    return without_secrets(str(error))
+
+
+def _declare() -> None:
+    stack = pulumi.get_stack()
+    fleet, cluster = stack_parts(stack)
+    folder = fleet_folder(fleet, _setting("fleet"), project_folder(Path.cwd()), os.environ)
+    on = _day()
+    document = read_document(folder, cluster, on, os.environ)
+    if document.fleet != fleet:
+        hint = f"name the stack {document.fleet}.{cluster}, or let causeway:fleet name the folder of {fleet}"
+        reason = f"the stack is of the fleet {fleet}, and this folder declares {document.fleet}"
+        raise Permanent("other-fleet", reason, where=str(folder), hint=hint)
+    _stop(document, stack)
+    secrets = values(document.secrets, Sources(_config, os.environ, folder))
+    key = _setting("hmacKey")
+    seal = Seal(key.encode() if key else None, secrets)
+    ready = Ready(
+        secrets={name: pulumi.Output.secret(value) for name, value in secrets.items()},
+        rendered=rendering.rendered(document, folder, seal, os.environ),
+        access=_access(document, secrets),
+        today=on,
+    )
+    register(document, ready)
+
+
+def _setting(name: str) -> str | None:
+    """A key of `causeway:`, secret or not."""
+    return _text(get_config(f"{NAMESPACE}:{name}"))
+
+
+def _config(name: str) -> str | None:
+    """A key of the project's own namespace, or with its namespace before a colon."""
+    return _text(get_config(name if ":" in name else f"{pulumi.get_project()}:{name}"))
+
+
+def _text(value: Any) -> str | None:
+    return str(value) if value is not None else None
+
+
+def _day() -> date:
+    """The day that rules see: `causeway:asOf`, or today."""
+    told = _setting("asOf")
+    if not told:
+        return datetime.now().astimezone().date()
+    try:
+        return date.fromisoformat(told)
+    except ValueError as error:
+        hint = "pulumi config set causeway:asOf 2026-11-22, or pulumi config rm causeway:asOf"
+        raise Permanent("bad-day", f"causeway:asOf is {told!r}, which is no day", hint=hint) from error
+
+
+def _stop(document: StackDocument, stack: str) -> None:
+    """Refuse what findings stop, before any resource is registered; tell what else they say."""
+    warned = sum(each.severity == "warn" for each in document.obstacles)
+    pulumi.log.info(f"rules as of {document.on}; findings that warn: {warned} (causeway check shows them)")
+    stopped = stopping(document)
+    if not stopped:
+        return
+    refused = refusing(document, _before(stack, document.cluster))
+    if refused:
+        raise pulumi.RunError(refusal(refused, stack))
+    for each in stopped:
+        pulumi.log.warn(f"was there before, nothing may extend it: {each.where}: [{each.rule}] {each.reason}")
+
+
+def _before(stack: str, cluster: str) -> dict[str, Extent]:
+    """What the stack held after the last run, from its own state. Asked only when a finding stops something."""
+    answer = invoke(
+        "pulumi:pulumi:readStackResourceOutputs",
+        {"stackName": f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"},
+    )
+    resources: Mapping[str, Any] = (answer.value if answer is not None else {}).get("outputs", {})
+    for urn, resource in resources.items():
+        if urn.endswith(f"$causeway:index:Cluster::{cluster}"):
+            found = resource.get("outputs", {}).get("extents") or {}
+            return {name: Extent(int(each["size"]), each["what"], each["versions"]) for name, each in found.items()}
+    return {}
+
+
+def _access(document: StackDocument, secrets: Mapping[str, str]) -> pulumi.Input[Mapping[str, Any]] | None:
+    """How the provider reaches the cluster."""
+    access = document.access
+    if "context" in access:
+        return {"context": access["context"]}
+    if "secret" in access:
+        return {"kubeconfig": pulumi.Output.secret(secrets[access["secret"]])}
+    stack, _, output = access["stack_output"].partition("#")
+    return {"kubeconfig": pulumi.Output.secret(pulumi.StackReference(stack).require_output(output))}

@@ -1,0 +1,116 @@
+"""A Baseline's effects on real hosts: a rollout, a probe, a tombstone, through `causeway.hosts` and `.cluster`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from causeway.cluster.api import Api
+from causeway.cluster.model import Access, Nodes
+from causeway.cluster.nodes import ClusterNodes
+from causeway.errors import CausewayError
+from causeway.fleet.clusters import Rollout
+from causeway.hosts.journal import journal_of
+from causeway.hosts.model import HostSpec, PoolOutcome, PoolSpec, Progress, Surroundings
+from causeway.hosts.observe import EVENTS_VARIABLE, EventsFile, all_of
+from causeway.hosts.rollout import CANCELLED, converge
+from causeway.hosts.transport import OpenSshTransport
+from causeway.provider.model import Call
+from causeway.provider.pool_effects import PoolResult, PoolRun
+from causeway.provider.pool_inputs import PoolInputs
+from causeway.provider.pool_outcome import Told
+from causeway.provider.values import plain
+
+
+class RealHosts:
+    """`causeway.provider.pool_effects.PoolEffects` on real hosts."""
+
+    def converge(self, call: Call, run: PoolRun) -> PoolResult:
+        """Bring hosts to their desired states by a rollout."""
+        nodes, away = _nodes(run.pool)
+        around = Surroundings(
+            transport=OpenSshTransport(call.home, environment=call.environ),
+            nodes=nodes,
+            now=call.now,
+            sleep=time.sleep,
+            cancelled=call.cancelled,
+            observer=_observer(call, run),
+            home=call.home,
+            nodes_away=away,
+        )
+        return _result(converge(_spec(call, run), run.before, run.names, around), run)
+
+    def look(self, call: Call, run: PoolRun, level: str) -> PoolResult:
+        """What a probe, and with `check` a run in check mode, says of hosts."""
+        raise NotImplementedError(level)
+
+    def forget(self, call: Call, cluster: str, pool: str, names: Sequence[str]) -> None:
+        """Leave a tombstone in the pool's journal."""
+        journal_of(call.home, call.stack, pool).append(call.now(), "", "forgotten", cluster=cluster, hosts=list(names))
+
+
+def _spec(call: Call, run: PoolRun) -> PoolSpec:
+    values: Mapping[str, Any] = plain(run.pool.values)
+    return PoolSpec(
+        stack=call.stack,
+        fleet=str(values["fleet"]),
+        cluster=str(values["cluster"]),
+        pool=str(values["pool"]),
+        play=str(values.get("play") or "site.yml"),
+        hosts=tuple(_hosts(run)),
+        rollout=Rollout.model_validate(values.get("rollout") or {}),
+        time_zone=str(values.get("timeZone") or "UTC"),
+        resource=values.get("resource"),
+        expected=int(values.get("accelerators") or 0),
+        secrets=run.pool.secrets,
+        disruption=run.disruption,
+        on_drain=dict(values.get("onDrain") or {}),
+    )
+
+
+def _hosts(run: PoolRun) -> list[HostSpec]:
+    hosts = run.pool.hosts
+    return [
+        HostSpec(
+            name=name,
+            desired=run.desired[name],
+            variables=run.pool.all_variables(name, number),
+            joining=name in hosts.records and hosts.records[name].state == "joining",
+            rack=hosts.records[name].rack if name in hosts.records else None,
+        )
+        for number, name in hosts.numbered()
+    ]
+
+
+def _nodes(pool: PoolInputs) -> tuple[Nodes | None, str]:
+    """The cluster's nodes, or why they cannot be asked."""
+    access: Mapping[str, Any] = plain(pool.values.get("access") or {})
+    if not access:
+        return None, "the pool's cluster has no access declared"
+    try:
+        return ClusterNodes(Api(Access(access.get("context"), access.get("kubeconfig")))), ""
+    except CausewayError as error:
+        return None, str(error)
+
+
+def _observer(call: Call, run: PoolRun) -> Any:
+    total = len(run.names)
+    ended: set[str] = set()
+
+    def tell(step: Progress) -> None:
+        if step.host and step.phase in ("done", "failed", "deferred"):
+            ended.add(step.host)
+        wave = f"wave {step.wave} of {step.waves}, " if step.wave else ""
+        about = f"{step.host} {step.phase}: " if step.host else ""
+        call.log(f"{wave}{len(ended)} of {total} hosts; {about}{step.text}", ephemeral=True)
+
+    events = call.environ.get(EVENTS_VARIABLE)
+    return all_of(tell, EventsFile(Path(events))) if events else all_of(tell)
+
+
+def _result(outcome: PoolOutcome, run: PoolRun) -> PoolResult:
+    told = tuple(Told(each.name, each.state, each.hint, each.log) for each in outcome.reports)
+    states = {name: outcome.states[name] for name in run.names if name in outcome.states}
+    return PoolResult(states, told, outcome.stopped, outcome.over_budget or outcome.stopped == CANCELLED)
