@@ -146,8 +146,10 @@ def _own_values(plan: ReleasePlan, loaded: LoadedFleet) -> tuple[Path, Any]:
         return ("clusters", plan.cluster, "releases", plan.name, "values"), cluster.releases[plan.name].values
     if plan.kind == "platform":
         return ("clusters", plan.cluster, "platform"), cluster.platform
-    values = loaded.fleet.workloads[plan.workload].values if plan.workload else {}
-    return ("workloads", plan.workload or "", "values"), values
+    workload = loaded.fleet.workloads[plan.workload or ""]
+    if plan.kind == "gateway" and workload.kind != "gateway":
+        return ("workloads", plan.workload or "", "gateway", "values"), workload.gateway and workload.gateway.values
+    return ("workloads", plan.workload or "", "values"), workload.values
 
 
 def _depth(pointer: Path, values: Any) -> int:
