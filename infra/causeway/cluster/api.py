@@ -104,6 +104,15 @@ class Api:
                 return None
             raise
 
+    def delete(self, path: str, propagation: str = "Background") -> None:
+        """Delete an object; one that is gone is fine."""
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
+        try:
+            self.request("DELETE", path, options)
+        except Refused as error:
+            if error.status != 404:
+                raise
+
     def items(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
         """Every object of a collection, fetched in pages."""
         rest: dict[str, str] = {}

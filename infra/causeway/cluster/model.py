@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+from causeway.errors import CausewayError
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,9 @@ class Nodes(Protocol):
         ...
 
     def pods(self, names: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
-        """Pods on nodes that a drain would evict: their number by namespace, by node; nodes without any are left out.
+        """Pods on nodes that a drain would evict: their number by workload, by node; nodes without any are left out.
 
-        A workload's pods lie in the namespace of its name (docs/plan.md).
+        A pod that belongs to no workload counts under its namespace.
         """
         ...
 
@@ -162,3 +164,125 @@ class Rendered:
     objects: Mapping[str, Object]
     hooks: Mapping[str, Object] = field(default_factory=dict)
     crds: Mapping[str, Object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field of an object that changes.
+
+    Args:
+        steps: keys and list indexes from the object's top, in the new object, or in the old one for what goes.
+        shown: the same for people: `spec.template.spec.containers[server].image`.
+        old, new: values; None where there is none.
+    """
+
+    steps: tuple[str | int, ...]
+    shown: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectChange:
+    """One object that changes.
+
+    Args:
+        key: `<apiVersion>/<Kind>/<namespace>/<name>`.
+        action: `create`, `change`, `replace` (deleted and made again) or `delete`.
+        fields: what changes; empty for what is made or deleted.
+        reason: why it has to be replaced.
+    """
+
+    key: str
+    action: Literal["create", "change", "replace", "delete"]
+    fields: tuple[FieldChange, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a release changes, hooks and definitions (CRDs) apart."""
+
+    objects: tuple[ObjectChange, ...]
+    hooks: tuple[ObjectChange, ...] = ()
+    crds: tuple[ObjectChange, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether anything changes."""
+        return bool(self.objects or self.hooks or self.crds)
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSpec:
+    """A release as it should be.
+
+    Args:
+        values: nothing secret.
+        kubernetes: declared version, `1.34`.
+        rendered: what chart and values render.
+        secrets: value by name of Secret; made in the release's namespace, key `value`, before anything else.
+        timeout_s: how long it may take to become ready; None to derive it from the probes of its pods.
+    """
+
+    access: Access
+    name: str
+    namespace: str
+    chart: ChartRef
+    values: Mapping[str, Any]
+    kubernetes: str
+    rendered: Rendered = field(repr=False)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseStep:
+    """One step of a release, told to whoever watches.
+
+    Args:
+        phase: `check`, `secrets`, `apply`, `wait`, `rollback`, `uninstall` or `done`.
+        text: one plain sentence.
+    """
+
+    phase: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseOutcome:
+    """How a release ended.
+
+    Args:
+        action: `unchanged`, `installed`, `upgraded`, `failed` or `cancelled`.
+        revision: Helm's revision that is in force now; 0 for none.
+        failure: why it failed, ready for people; None when it did not.
+        rolled_back_to: revision that was brought back; 0 when a first install was taken away again; None when nothing
+            was rolled back.
+        notes: what was noticed and did not stop it: fields taken over, values that the server changed.
+    """
+
+    action: Literal["unchanged", "installed", "upgraded", "failed", "cancelled"]
+    revision: int
+    failure: CausewayError | None = None
+    rolled_back_to: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What a release is on the cluster, against what it should be.
+
+    Args:
+        status: Helm's word (`deployed`, `failed`, `pending-upgrade`, ...), or `missing`.
+        revision: latest revision; 0 for none.
+        changes: what an `up` would change on the cluster.
+    """
+
+    status: str
+    revision: int
+    changes: tuple[ObjectChange, ...]
+
+    @property
+    def drifted(self) -> bool:
+        """Whether the release is not what it should be."""
+        return self.status != "deployed" or bool(self.changes)

@@ -1,0 +1,346 @@
+"""A cluster's Helm releases: what would change, bring one up, take one away, look whether it is what it should be.
+
+    changes = preview(old, new)                                     # pure: rendered with rendered
+    releases = Releases.here(root, home, os.environ)
+    outcome = releases.install_or_upgrade(spec, on_progress, cancelled)
+    drift = releases.observe(spec)
+    releases.uninstall(spec)
+
+`install_or_upgrade` first asks the API server about every object (`rehearse`), and changes nothing when one would be
+refused. When all is as it should be already, Helm is not called and no revision is made. A release that does not become
+ready is rolled back, a first install taken away again; the outcome says what kept it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from causeway.cluster import definitions, readiness, records, secrets
+from causeway.cluster.api import Api
+from causeway.cluster.charts import Chart, Charts, last_words
+from causeway.cluster.compare import changes, compare, told
+from causeway.cluster.helm import Ended, Helm
+from causeway.cluster.helm_release import HelmRelease, machine_mark
+from causeway.cluster.immutable import KEPT
+from causeway.cluster.model import (
+    Access,
+    Changes,
+    Drift,
+    ObjectChange,
+    ReleaseOutcome,
+    ReleaseSpec,
+    ReleaseStep,
+    Rendered,
+)
+from causeway.cluster.rehearse import Rehearsal, Rehearsed, Release, refusals
+from causeway.cluster.watch_release import Watch
+from causeway.errors import Permanent, Problems, Retryable
+
+Tell = Callable[[ReleaseStep], None]
+_ROLLBACK_S = 300.0
+_UNINSTALL_S = 300.0
+_GONE_S = 120.0
+_BUSY_S = 900.0
+"""Age after which a revision that another machine's Helm left pending counts as left behind."""
+
+
+def preview(old: Rendered | None, new: Rendered | None) -> Changes:
+    """What a release changes on its cluster; None where there is none. Pure."""
+    return changes(old, new)
+
+
+@dataclass(frozen=True)
+class _Now:
+    """A release as it is on its cluster."""
+
+    history: tuple[records.Record, ...]
+
+    @property
+    def last(self) -> records.Record | None:
+        return self.history[0] if self.history else None
+
+    @property
+    def deployed(self) -> records.Record | None:
+        return next((each for each in self.history if each.status == "deployed"), None)
+
+    @property
+    def rendered(self) -> Rendered:
+        return self.deployed.rendered() if self.deployed else Rendered({})
+
+
+@dataclass(frozen=True)
+class Releases:
+    """The releases that this machine brings up.
+
+    Args:
+        connect: makes the API of a cluster.
+        now: the clock, in UTC.
+    """
+
+    charts: Charts
+    helm: Helm
+    machine: str
+    connect: Callable[[Access], Api] = Api
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    @classmethod
+    def here(cls, root: Path | None, home: Path, environ: Mapping[str, str]) -> Releases:
+        """With what this machine has.
+
+        Args:
+            root: the declaration's folder; None where no chart beside it is named.
+            home: the fleet's `.causeway`.
+
+        Raises:
+            Permanent: Helm is missing.
+        """
+        helm = Helm.here(environ)
+        return cls(Charts(root, home / "cache" / "charts", helm), helm, machine_mark())
+
+    def install_or_upgrade(
+        self, spec: ReleaseSpec, on_progress: Tell = lambda _step: None, cancelled: Callable[[], bool] = lambda: False
+    ) -> ReleaseOutcome:
+        """Bring a release to what it should be.
+
+        Raises:
+            Retryable: the cluster cannot be asked, or another Helm is at work on the release.
+            Permanent: credentials, chart or records are wrong.
+            Problems: objects that the API server would refuse; nothing was changed.
+        """
+        api = self.connect(spec.access)
+        on_progress(ReleaseStep("check", f"looking at {spec.name} on the cluster"))
+        now = self._recovered(api, spec, on_progress)
+        if (
+            now.deployed
+            and now.last is now.deployed
+            and _same(now.rendered, spec.rendered)
+            and not secrets.stale(api, spec.namespace, spec.secrets)
+        ):
+            rehearsed = self._rehearsal(api, spec, now.rendered).all(spec.rendered.objects)
+            if not _work(rehearsed) and not definitions.stale(api, spec.rendered.crds):
+                return ReleaseOutcome("unchanged", now.deployed.revision, notes=_notes(rehearsed))
+        chart = self.charts.find(spec.chart)
+        secrets.namespace(api, spec.namespace)
+        rehearsed = self._rehearsal(api, spec, now.rendered).all(spec.rendered.objects)
+        if found := refusals(rehearsed):
+            raise Problems(found)
+        replaced = _replacements(now.rendered, spec.rendered, rehearsed)
+        if cancelled():
+            return ReleaseOutcome("cancelled", now.deployed.revision if now.deployed else 0)
+        if spec.secrets:
+            on_progress(ReleaseStep("secrets", f"{len(spec.secrets)} Secrets"))
+            secrets.apply(api, spec.name, spec.namespace, spec.secrets)
+        definitions.apply(api, spec.rendered.crds)
+        for each in replaced:
+            on_progress(ReleaseStep("apply", f"{each.key} is deleted and made again: {each.reason}"))
+            _delete(api, each.key, {**now.rendered.objects, **spec.rendered.objects}, spec.namespace)
+        return self._apply(_Run(api, spec, now, on_progress, cancelled), chart, rehearsed)
+
+    def observe(self, spec: ReleaseSpec) -> Drift:
+        """Look whether a release is what it should be. Changes nothing.
+
+        Raises:
+            Retryable: the cluster cannot be asked.
+            Permanent: credentials or records are wrong.
+        """
+        api = self.connect(spec.access)
+        now = _Now(records.history(api, spec.namespace, spec.name))
+        last = now.last
+        if last is None or last.status == "uninstalled":
+            made = tuple(ObjectChange(key, "create") for key in spec.rendered.objects)
+            return Drift("missing", last.revision if last else 0, made)
+        rehearsed = self._rehearsal(api, spec, now.rendered).all(spec.rendered.objects)
+        gone = compare(now.rendered.objects, spec.rendered.objects)
+        found = [each.change for each in rehearsed if each.change is not None]
+        found += [ObjectChange(each.key, "change", reason=each.refused.reason) for each in rehearsed if each.refused]
+        found += [each for each in gone if each.action == "delete"]
+        for name in secrets.stale(api, spec.namespace, spec.secrets):
+            found.append(ObjectChange(f"v1/Secret/{spec.namespace}/{name}", "change", reason="its value differs"))
+        return Drift(last.status, last.revision, tuple(sorted(found, key=lambda each: each.key)))
+
+    def uninstall(self, spec: ReleaseSpec, on_progress: Tell = lambda _step: None) -> None:
+        """Take a release and its Secrets away; one that is gone is fine. Definitions (CRDs) and the namespace stay.
+
+        Raises:
+            Retryable: the cluster cannot be asked, or did not let the objects go in time.
+            Permanent: it refuses.
+        """
+        api = self.connect(spec.access)
+        api.request("GET", "/version")
+        on_progress(ReleaseStep("uninstall", f"taking {spec.name} away"))
+        ended = self._helm(spec).uninstall(_UNINSTALL_S, keep_history=False)
+        if ended.status != 0:
+            left = readiness.present(api, spec.rendered.objects, spec.namespace)
+            reason = f"{last_words(ended.error)}; still there: {', '.join(left) or 'nothing'}"
+            hint = "look at what holds them (finalizers, a controller that is away); then run it again"
+            raise Retryable("release-not-gone", reason, subject=spec.name, where=api.where, hint=hint)
+        secrets.remove(api, spec.name, spec.namespace)
+
+    def _helm(self, spec: ReleaseSpec) -> HelmRelease:
+        return HelmRelease(self.helm, spec.access, spec.name, spec.namespace, self.machine)
+
+    def _rehearsal(self, api: Api, spec: ReleaseSpec, before: Rendered) -> Rehearsal:
+        coming = definitions.kinds(spec.rendered.crds)
+        return Rehearsal(api, Release(spec.name, spec.namespace), coming, before.objects)
+
+    def _recovered(self, api: Api, spec: ReleaseSpec, on_progress: Tell) -> _Now:
+        """The release as it is; a revision that a killed Helm left pending counts as failed from now on."""
+        now = _Now(records.history(api, spec.namespace, spec.name))
+        last = now.last
+        if last is None or not last.pending:
+            return now
+        age = (self.now() - last.began).total_seconds() if last.began else _BUSY_S + 1
+        ours = last.labels.get(records.MACHINE) == self.machine
+        alive = ours and _is_running(spec)
+        if alive or (not ours and age < _BUSY_S):
+            reason = f"another Helm began revision {last.revision} {age:.0f} s ago ({last.status})"
+            hint = f"wait for it; if it is dead: helm -n {spec.namespace} rollback {spec.name}"
+            raise Retryable("release-busy", reason, subject=spec.name, where=api.where, hint=hint)
+        on_progress(ReleaseStep("check", f"revision {last.revision} was left {last.status} by a Helm that is gone"))
+        records.unlock(api, last)
+        return _Now(records.history(api, spec.namespace, spec.name))
+
+    def _apply(self, run: _Run, chart: Chart, rehearsed: tuple[Rehearsed, ...]) -> ReleaseOutcome:
+        spec = run.spec
+        timeout = spec.timeout_s or readiness.patience(spec.rendered.objects)
+        taken = tuple(
+            f"{each.key}: taken back from people's hands: {', '.join(each.taken)}" for each in rehearsed if each.taken
+        )
+        notes = (*taken, *_notes(rehearsed))
+        run.tell("apply", f"helm upgrade of {spec.name}, at most {timeout:.0f} s")
+        with Watch(run.api, spec.rendered.objects, spec.namespace, run.on_progress) as watch:
+            ended = self._helm(spec).upgrade(
+                chart, spec.values, timeout, lambda: watch.hopeless or run.cancelled(), take_back=bool(taken)
+            )
+        after = _Now(records.history(run.api, spec.namespace, spec.name))
+        if ended.status == 0 and after.last is not None:
+            secrets.remove(run.api, spec.name, spec.namespace, keep=spec.secrets.keys())
+            surprise = _surprises(after.rendered, spec.rendered)
+            run.tell("done", f"revision {after.last.revision} is ready")
+            return ReleaseOutcome(
+                "upgraded" if run.before.deployed else "installed", after.last.revision, notes=(*notes, *surprise)
+            )
+        if run.cancelled():
+            return ReleaseOutcome("cancelled", run.before.deployed.revision if run.before.deployed else 0, notes=notes)
+        return self._failed(run, ended, after, notes)
+
+    def _failed(self, run: _Run, ended: Ended, after: _Now, notes: tuple[str, ...]) -> ReleaseOutcome:
+        """Say what kept it, and bring back what was before."""
+        spec = run.spec
+        found = readiness.look(run.api, spec.rendered.objects, spec.namespace, explain=True)
+        begun = after.last is not None and (run.before.last is None or after.last.revision > run.before.last.revision)
+        reason = readiness.sentence(found) if found and begun else last_words(ended.error)
+        if not begun:
+            failure = Permanent(
+                "release-refused", reason, subject=spec.name, where=run.api.where, hint="see Helm's words"
+            )
+            return ReleaseOutcome(
+                "failed", run.before.deployed.revision if run.before.deployed else 0, failure, notes=notes
+            )
+        back = run.before.deployed
+        if after.last is not None and after.last.pending:
+            records.unlock(run.api, after.last)
+        run.tell(
+            "rollback",
+            f"{spec.name} did not become ready: " + (f"back to revision {back.revision}" if back else "taken away"),
+        )
+        helm = self._helm(spec)
+        undone = helm.rollback(back.revision, _ROLLBACK_S) if back else helm.uninstall(_UNINSTALL_S, keep_history=True)
+        what = f"revision {back.revision} is back" if back else "the first install was taken away again"
+        if undone.status != 0:
+            what = f"and could not be undone: {last_words(undone.error)}"
+        hint = f"{what}; mend what is said and run it again. History: helm -n {spec.namespace} history {spec.name}"
+        failure = Permanent("release-not-ready", reason, subject=spec.name, where=run.api.where, hint=hint)
+        last = _Now(records.history(run.api, spec.namespace, spec.name)).deployed
+        gone = (back.revision if back else 0) if undone.status == 0 else None
+        return ReleaseOutcome("failed", last.revision if last else 0, failure, gone, notes)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One call of `install_or_upgrade`."""
+
+    api: Api
+    spec: ReleaseSpec
+    before: _Now
+    on_progress: Tell
+    cancelled: Callable[[], bool]
+
+    def tell(self, phase: str, text: str) -> None:
+        self.on_progress(ReleaseStep(phase, text))
+
+
+def _same(old: Rendered, new: Rendered) -> bool:
+    """Whether Helm would apply the same; definitions are not Helm's."""
+    return not changes(replace(old, crds={}), replace(new, crds={}))
+
+
+def _work(rehearsed: tuple[Rehearsed, ...]) -> bool:
+    return any(each.change is not None or each.refused is not None or each.taken for each in rehearsed)
+
+
+def _notes(rehearsed: tuple[Rehearsed, ...]) -> tuple[str, ...]:
+    return tuple(note for each in rehearsed for note in each.notes)
+
+
+def _replacements(old: Rendered, new: Rendered, rehearsed: tuple[Rehearsed, ...]) -> tuple[ObjectChange, ...]:
+    """The objects to delete and make again.
+
+    Raises:
+        Problems: one of them holds data.
+    """
+    there = {each.key for each in rehearsed if each.change is not None and each.change.action != "create"}
+    predicted = {each.key: each for each in compare(old.objects, new.objects) if each.action == "replace"}
+    told_now = {each.key: each.change for each in rehearsed if each.change and each.change.action == "replace"}
+    found = {**{key: each for key, each in predicted.items() if key in there}, **told_now}
+    hint = "it holds data, so Causeway does not delete it: change it back, or move the data and delete it yourself"
+    kept = tuple(
+        Permanent("object-immutable", each.reason, subject=key, hint=hint)
+        for key, each in found.items()
+        if new.objects[key]["kind"] in KEPT
+    )
+    if kept:
+        raise Problems(kept)
+    return tuple(found[key] for key in sorted(found))
+
+
+def _delete(api: Api, key: str, documents: Mapping[str, object], namespace: str) -> None:
+    """Delete an object and wait until it and what it owns are gone."""
+    document = documents[key]
+    path = api.path_of(document, namespace) if isinstance(document, Mapping) else None
+    if path is None:
+        return
+    api.delete(path, "Foreground")
+    deadline = time.monotonic() + _GONE_S
+    while api.get(path) is not None:
+        if time.monotonic() > deadline:
+            hint = "look at its finalizers and at its pods; then run it again"
+            raise Retryable(
+                "object-not-gone", "it was deleted and is still there", subject=key, where=api.where, hint=hint
+            )
+        time.sleep(0.5)
+
+
+def _surprises(actual: Rendered, expected: Rendered) -> tuple[str, ...]:
+    """Where the chart rendered otherwise on the cluster than offline: it asked the cluster something."""
+    other = tuple(compare(expected.objects, actual.objects))
+    if not other:
+        return ()
+    return (f"on the cluster the chart rendered otherwise than in the preview, as it asks the cluster: {told(other)}",)
+
+
+def _is_running(spec: ReleaseSpec) -> bool:
+    """Whether a Helm of this machine is at work on the release."""
+    wanted = {b"upgrade", spec.name.encode(), spec.namespace.encode()}
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = file.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if Path(words[0].decode(errors="replace")).name == "helm" and wanted <= set(words):
+            return True
+    return False
