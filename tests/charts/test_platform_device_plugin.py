@@ -127,8 +127,20 @@ def test_a_fleets_own_chip_needs_values_only(helm: Helm) -> None:
     found = plugin(helm, "bytedance", load(CASES / "own-chip-values.yaml"))
     assert container(found)["image"] == "registry.cn-lab.test/accelerators/seedchip-device-plugin:0.9.0"
     assert pod(found)["tolerations"] == [{"key": "example.com/seedchip", "operator": "Exists"}]
-    (mount,) = container(found)["volumeMounts"]
-    assert mount == {"name": "device-plugins", "mountPath": "/var/lib/kubelet/device-plugins"}
+    mounts = {mount["name"]: mount["mountPath"] for mount in container(found)["volumeMounts"]}
+    assert mounts["device-plugins"] == "/var/lib/kubelet/device-plugins"
+    assert container(found)["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_a_chip_without_a_device_plugin_gets_none(helm: Helm) -> None:
+    values = own("bytedance", accelerators=[{"pool": "seedchip"}], runtimeClass="seedchip")
+    everything = helm.render("accelerator-platform", values)
+    assert {document["kind"] for document in everything.objects} == {"PriorityClass", "RuntimeClass"}
+
+
+def test_a_profile_that_is_not_there_is_refused_with_those_that_are(helm: Helm) -> None:
+    with pytest.raises(Refused, match=r"vendors\.x\.profile: there is no profile nvidea; there are cambricon, default,"):
+        plugins(helm, own("x", profile="nvidea"))
 
 
 def test_the_schedulers_of_kubernetes_place_pods_with_ascend_unless_volcano_is_asked_for(helm: Helm) -> None:

@@ -44,8 +44,16 @@ causeway/vendor: {{ .vendor }}
 {{- $vendors := dict -}}
 {{- $owners := dict -}}
 {{- range $name, $own := .Values.vendors -}}
-{{- $profile := get $.Values.profiles ($own.profile | default $name) | default dict -}}
-{{- $vendor := mergeOverwrite (dict "enabled" true "accelerators" list) (deepCopy $profile) (deepCopy $own) -}}
+{{- $profile := get $.Values.profiles ($own.profile | default $name) | default $.Values.profiles.default -}}
+{{- if and $own.profile (not (hasKey $.Values.profiles $own.profile)) -}}
+{{- fail (printf "vendors.%s.profile: there is no profile %s; there are %s" $name $own.profile (keys $.Values.profiles | sortAlpha | join ", ")) -}}
+{{- end -}}
+{{- /* a component that only the default profile has is not there */}}
+{{- $profile = deepCopy $profile -}}
+{{- if not (or $own.devicePlugin (hasKey $.Values.profiles ($own.profile | default $name))) -}}
+{{- $_ := unset $profile "devicePlugin" -}}
+{{- end -}}
+{{- $vendor := mergeOverwrite (dict "enabled" true "accelerators" list) $profile (deepCopy $own) -}}
 {{- if $vendor.enabled -}}
 {{- if (include "accelerator-platform.on" $vendor.devicePlugin) -}}
 {{- range $index, $accelerator := $vendor.accelerators -}}
