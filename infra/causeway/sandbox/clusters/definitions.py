@@ -41,5 +41,5 @@ def _name(document: Json) -> str:
 
 
 def _served(api: Api, name: str) -> bool:
-    conditions = api.request("GET", f"{PATH}/{name}").get("status", {}).get("conditions", [])
+    conditions = api.request("GET", f"{PATH}/{name}").get("status", {}).get("conditions") or []
     return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
