@@ -121,7 +121,7 @@ install_toolkit() {
         say "installing $LIBRARIES"
         apt_get install $(paths $LIBRARIES) || failed "apt did not install $LIBRARIES"
     fi
-    for package in $PACKAGES $LIBRARIES; do
+    for package in $TOOLKIT $PACKAGES $LIBRARIES; do
         package=${package%%=*}
         echo "${package%%_*}"
     done | xargs -r apt-mark hold >/dev/null
