@@ -16,7 +16,7 @@ import pytest
 from tests.roles.fleet import Going, RoleFleet, Run
 
 pytestmark = pytest.mark.sandbox
-HOST = "asc-03"
+HOST = "asc-07"
 WAIT_S = 60
 KEY = "demo-work"
 RUN, SETTLE = "Run the work", "Settle what earlier runs began"
