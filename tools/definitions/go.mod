@@ -9,4 +9,5 @@ require (
 	github.com/fluxcd/kustomize-controller v1.7.3
 	github.com/fluxcd/source-controller v1.7.3
 	sigs.k8s.io/gateway-api v1.5.1
+	sigs.k8s.io/node-feature-discovery v0.18.3
 )
