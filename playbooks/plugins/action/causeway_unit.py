@@ -73,6 +73,8 @@ class ActionModule(ActionBase):
         while found.get("phase") == "going" and not self._task.check_mode:
             took_over = not found["began"] if took_over is None else took_over
             voice.tell(found)
+            if voice.silent(float(arguments.get("silence", 0))):
+                return _silent(found, title, arguments["silence"])
             found = self._call(dict(arguments, key=found["key"], attached=found["id"]), title, host, task_vars)
         if found.get("phase") in {"finished", "interrupted"} and not self._task.check_mode:
             noted = dict(arguments, key=found["key"], step="acknowledge", attached=found["id"])
@@ -112,10 +114,17 @@ class _Voice:
     def __init__(self, title: str, host: str) -> None:
         self._head, self._began = f"{host}: {title}", time.monotonic()
         self._last, self._told = "", time.monotonic()
+        self._heard = self._began
+
+    def silent(self, seconds: float) -> bool:
+        """Whether there was nothing new for so long; never for 0."""
+        return 0 < seconds <= time.monotonic() - self._heard
 
     def tell(self, found: Answer) -> None:
         line, now = (found["log"] or [""])[-1], time.monotonic()
-        if line == self._last and now - self._told < SILENT_SECONDS:
+        if line != self._last:
+            self._heard = now
+        elif now - self._told < SILENT_SECONDS:
             return
         self._last, self._told = line, now
         display.display(f"{self._head}: {now - self._began:.0f} s: {line or 'no output yet'}")
@@ -126,6 +135,15 @@ def _lost(title: str, host: str, why: str) -> str:
         f"connection-lost: {host} is not reached any more while {title} goes on there by itself ({_one_line(why)}); "
         "to do: leave the host switched on and run again: the next run attaches to it"
     )
+
+
+def _silent(found: Answer, title: str, seconds: float) -> Answer:
+    last = _one_line((found["log"] or ["nothing"])[-1])
+    return _failure(found, f"{found['key']}-silent", (
+        f"{title} has said nothing new for {seconds} s and goes on by itself on the host (its last words: {last}); "
+        f"to do: see what it waits for in `systemctl status causeway-{found['key']}`; the next run attaches to it "
+        f"(the log: {found['log_file']})"
+    ))  # fmt: skip
 
 
 def _done(found: Answer, arguments: Answer, title: str) -> Answer:

@@ -75,6 +75,12 @@ options:
     description: Seconds for which a lost connection is tried again.
     type: int
     default: 120
+  silence:
+    description: >-
+      Seconds without a new line of output after which the task fails and leaves the command going, for the next run to
+      attach. V(0) waits for as long as it takes.
+    type: int
+    default: 0
   step:
     description: Set by the action plugin. V(acknowledge) takes note of the result of O(attached).
     type: str
@@ -415,6 +421,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["done", "settled"], "default": "done"},
             "poll": {"type": "int", "default": 10},
             "reconnect": {"type": "int", "default": 120},
+            "silence": {"type": "int", "default": 0},
             "step": {"type": "str", "choices": ["wait", "acknowledge"], "default": "wait"},
             "attached": {"type": "str"},
         },
