@@ -63,8 +63,9 @@ class Gathered:
 
     def _step(self, step: StepEventMetadata) -> None:
         operation = str(getattr(step.op, "value", step.op))
-        if not step.type.startswith(OWN):
-            return
+        state = step.new or step.old
+        if not step.type.startswith(OWN) or (state is not None and not state.custom):
+            return  # components group what is theirs, and do nothing
         if operation in QUIET:
             self.same += 1
             return

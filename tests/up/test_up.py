@@ -1,0 +1,131 @@
+"""`causeway up` from bare hosts to a fleet that serves, and what a second one, and small changes, touch."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.up.world import World, processes
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.tools]
+H20 = ("h20-01", "h20-02", "h20-03")
+ALL = (*H20, "mlu-01")
+
+
+@pytest.fixture(scope="module")
+def deployed(world: World) -> World:
+    """The world after a first `up`."""
+    world.up()
+    return world
+
+
+@pytest.fixture
+def declared(world: World) -> Any:
+    """The declaration, to change; it is put back after the test, on hosts and clusters too."""
+    before = copy.deepcopy(world.fleet)
+    yield world.fleet
+    if world.fleet != before:
+        world.fleet.clear()
+        world.fleet.update(before)
+        world.declare()
+        world.up()
+
+
+def test_bare_hosts_become_a_fleet_that_serves(deployed: World) -> None:
+    for host in ALL:
+        assert deployed.stamp(host)["phase"] == "verified", host
+    for host in H20:
+        node = deployed.node("east", host)
+        assert node["status"]["allocatable"]["nvidia.com/gpu"] == "8"
+        assert not node["spec"].get("unschedulable")
+    pods = deployed.kubectl("east", "get", "pods", "-n", "chat")["items"]
+    assert [pod["status"]["phase"] for pod in pods] == ["Running", "Running"]
+
+
+def test_a_second_up_finds_every_stack_unchanged_and_speaks_to_no_host(deployed: World) -> None:
+    taken = deployed.connections()
+    over, seen = threading.Event(), set()
+
+    def look() -> None:
+        while not over.is_set():
+            seen.update(word for word in ("ansible-playbook", f"{deployed.sandbox.name}/ssh_config") if processes(word))
+            time.sleep(0.05)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    ended = deployed.up()
+    over.set()
+    watcher.join()
+    assert ended.results() == {"east": "unchanged", "west": "unchanged"}
+    assert seen == set()
+    assert deployed.connections() == taken
+
+
+def test_a_preview_says_what_up_then_does_and_touches_nothing(deployed: World, declared: Any) -> None:
+    before = {host: deployed.stamp(host) for host in ALL}
+    declared["host_overrides"] = {"h20-02": {"variables": {"baseline_os__huge_pages": 8}}}
+    deployed.declare()
+    taken = deployed.connections()
+    preview = deployed.run("preview", "--exit-code", expect=2)
+    assert deployed.connections() == taken
+    assert preview.results() == {"east": "changes", "west": "unchanged"}
+    (change,) = preview.stack("east")["changes"]
+    assert [path for path in change["details"] if "h20-" in path] == ['state["h20-02"]'], change
+
+    ended = deployed.up()
+    assert ended.hosts() == {"h20-02": "done"}
+    after = {host: deployed.stamp(host) for host in ALL}
+    assert after["h20-02"]["run"] != before["h20-02"]["run"]
+    assert {host: after[host] for host in ALL if host != "h20-02"} == {
+        host: before[host] for host in ALL if host != "h20-02"
+    }
+
+
+def test_a_new_driver_reaches_a_pool_in_waves_with_one_host_out_at_most(deployed: World, declared: Any) -> None:
+    declared["clusters"]["east"]["pools"]["h20"]["drivers"]["driver"] = "580.105.08"
+    deployed.declare()
+    over = threading.Event()
+    out: list[tuple[str, ...]] = []
+
+    def watch() -> None:
+        while not over.is_set():
+            nodes = deployed.kubectl("east", "get", "nodes")["items"]
+            out.append(tuple(sorted(node["metadata"]["name"] for node in nodes if node["spec"].get("unschedulable"))))
+            time.sleep(0.3)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    ended = deployed.up()
+    over.set()
+    watcher.join()
+    assert ended.hosts() == dict.fromkeys(H20, "done")
+    assert max(map(len, out)) == 1, "more than one host was out of service"
+    assert {host for names in out for host in names} == set(H20)
+    for host in H20:
+        assert "580.105.08" in deployed.say(host, "cat /sys/module/nvidia/version")
+        assert not deployed.node("east", host)["spec"].get("unschedulable")
+
+
+def test_no_secret_lies_about(deployed: World) -> None:
+    home = deployed.root / ".causeway"
+    passphrase = (home / "passphrase").read_text().strip()
+    identity = (deployed.sandbox.place.identity).read_text().splitlines()[1]
+    found = [
+        str(file)
+        for file in [*home.rglob("*"), *deployed.root.glob("*.yaml"), *deployed.root.glob("*.log")]
+        if file.is_file()
+        and file not in (home / "passphrase", deployed.sandbox.place.identity)
+        and "hosts" not in file.relative_to(deployed.root).parts
+        and _holds(file, passphrase, identity)
+    ]
+    assert found == []
+
+
+def _holds(file: Path, *secrets: str) -> bool:
+    content = file.read_bytes()
+    return any(secret.encode() in content for secret in secrets)

@@ -1,0 +1,221 @@
+"""A fleet with hosts and clusters of its own, and `causeway up` on it as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.sandbox.small_fleet import CAUSEWAY, REPOSITORY, Sandbox, make
+
+HERE = Path(__file__).parent
+UP_TIMEOUT_S = 600
+AS_OF = "2026-11-22"
+STAMP = "/var/lib/causeway/stamp.json"
+PROJECT = """\
+name: causeway
+main: {repository}/infra/
+runtime: python
+plugins:
+  providers:
+    - name: causeway
+      path: {repository}/infra/plugin
+"""
+
+
+def until(holds: Callable[[], object], seconds: float = 60.0, every: float = 0.2) -> bool:
+    """Whether something comes true in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(every)
+    return bool(holds())
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command of `causeway` that ended."""
+
+    status: int
+    document: dict[str, Any]
+    text: str
+
+    def stack(self, cluster: str) -> dict[str, Any]:
+        """The report of one stack."""
+        found = [each for each in self.document["stacks"] if each["stack"].endswith(f".{cluster}")]
+        assert len(found) == 1, self.text
+        return dict(found[0])
+
+    def results(self) -> dict[str, str]:
+        """Result by cluster."""
+        return {each["stack"].partition(".")[2]: each["result"] for each in self.document["stacks"]}
+
+    def hosts(self) -> dict[str, str]:
+        """Phase of each host that the run told of."""
+        return {host["host"]: host["phase"] for each in self.document["stacks"] for host in each["hosts"]}
+
+
+@dataclass
+class World:
+    """The fleet of a test session. `fleet` is its declaration as data: change it, then `declare`."""
+
+    sandbox: Sandbox
+    fleet: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Path:
+        """Holds `Pulumi.yaml`, `inventory/` and `.causeway/`."""
+        return self.sandbox.folder.parent.parent
+
+    def declare(self) -> None:
+        """Write the declaration."""
+        (self.sandbox.folder / "fleet.yaml").write_text(yaml.safe_dump(self.fleet, sort_keys=False))
+
+    def environ(self, **more: str) -> dict[str, str]:
+        """The environment of a user who has set nothing."""
+        environ = {**self.sandbox.environ, **more}
+        for name in [name for name in environ if name.startswith(("PULUMI_", "ANSIBLE_", "KUBECONFIG"))]:
+            environ.pop(name)
+        return environ
+
+    def argv(self, command: str, *words: str) -> list[str]:
+        """A command of `causeway` on this fleet."""
+        return [*CAUSEWAY, command, "--fleet", str(self.sandbox.folder), *words]
+
+    def run(self, command: str, *words: str, expect: int | None = 0, **environ: str) -> Ended:
+        """A command with `--json` that ends as expected."""
+        done = subprocess.run(
+            [*self.argv(command, *words), "--json"],
+            env=self.environ(**environ),
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            timeout=UP_TIMEOUT_S,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        told = f"{command} {words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert expect is None or done.returncode == expect, told
+        return Ended(done.returncode, json.loads(done.stdout) if done.stdout.startswith("{") else {}, told)
+
+    def up(self, *words: str, expect: int | None = 0) -> Ended:
+        """`causeway up` without questions, on the day of the fleet."""
+        return self.run("up", "--yes", "--as-of", AS_OF, *words, expect=expect)
+
+    def begin_up(self, *words: str) -> subprocess.Popen[bytes]:
+        """`causeway up`, left running in a session of its own."""
+        log = (self.root / "up.log").open("ab")
+        return subprocess.Popen(
+            self.argv("up", "--yes", "--as-of", AS_OF, *words),
+            env=self.environ(),
+            cwd=self.root,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def say(self, host: str, command: str) -> str:
+        """What a command on a host prints, as root; the connection is closed afterwards."""
+        done = self.sandbox.ssh(
+            host, f"sudo sh -c {json.dumps(command)}", "-o", "ControlMaster=no", "-o", "ControlPath=none"
+        )
+        assert done.returncode == 0, f"{host}: {command}: {done.stdout}{done.stderr}"
+        return done.stdout.strip()
+
+    def stamp(self, host: str) -> dict[str, Any]:
+        """A host's stamp."""
+        return dict(json.loads(self.say(host, f"cat {STAMP}")))
+
+    def kubectl(self, cluster: str, *words: str) -> Any:
+        """What `kubectl ... -o json` says."""
+        argv = [
+            str(Path(sys.executable).with_name("kubectl")),
+            "--kubeconfig",
+            str(self.sandbox.place.home / "kubeconfig"),
+            "--context",
+            cluster,
+            *words,
+            "-o",
+            "json",
+        ]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, f"{argv}: {done.stderr}"
+        return json.loads(done.stdout)
+
+    def node(self, cluster: str, host: str) -> dict[str, Any]:
+        """A host's node."""
+        return dict(self.kubectl(cluster, "get", "node", host))
+
+    def connections(self) -> int:
+        """TCP connections that were opened into the sandbox's network: its dialer opens each one of ssh."""
+        done = subprocess.run(
+            ["ip", "netns", "exec", f"cw-{self.sandbox.name}", "cat", "/proc/net/snmp"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+        names, values = (line.split() for line in done.stdout.splitlines() if line.startswith("Tcp:"))
+        return int(dict(zip(names[1:], values[1:], strict=True))["ActiveOpens"])
+
+    def forget_this_machine(self) -> None:
+        """What a second clone with the same backend would have: the state, the passphrase, and nothing else."""
+        for name in ("runs", "journal", "logs", "pulumi"):
+            shutil.rmtree(self.root / ".causeway" / name, ignore_errors=True)
+
+
+def processes(word: str) -> list[int]:
+    """Processes whose command line holds a word."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().decode(errors="replace")
+            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if word in words and state != "Z" and int(folder.name) != os.getpid():
+            found.append(int(folder.name))
+    return found
+
+
+def kill_tree(process: subprocess.Popen[bytes]) -> None:
+    """`kill -9` of a command and of everything below it, as when its machine is lost."""
+    for pid in [*_descendants(process.pid), process.pid]:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    process.wait(30)
+
+
+def _descendants(pid: int) -> list[int]:
+    try:
+        children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+    return [each for child in children for each in [*_descendants(child), child]]
+
+
+def make_world(folder: Path) -> World:
+    """A world below a folder, declared and not up."""
+    inventory = folder / "inventory"
+    inventory.mkdir(parents=True)
+    sandbox = make(inventory)
+    (folder / "Pulumi.yaml").write_text(PROJECT.format(repository=REPOSITORY))
+    content = yaml.safe_load((HERE / "fleet.yaml.template").read_text(encoding="utf-8"))
+    content["name"] = sandbox.name
+    world = World(sandbox, content)
+    world.declare()
+    return world
