@@ -1,6 +1,6 @@
 """Compares rendered with rendered: which objects change, which of their fields, and which cannot be changed in place. Pure.
 
-Not a change: nulls, empty labels and annotations, quantities written in another way (`1000m` and `1`), the order of keys.
+Not a change: nulls, empty lists, labels and data, quantities written in another way (`1000m` and `1`), the order of keys.
 Items of lists are matched by the key that names them (`name`, `mountPath`, ...), so that an environment variable put in
 front is one change and not one for each that follows.
 """  # noqa: E501 - one sentence
@@ -23,6 +23,18 @@ _SUFFIXES = {
     **{suffix: Decimal(1000) ** power for power, suffix in enumerate("kMGTPE", 1)},
     **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", 1)},
 }
+_MAPS = (
+    "labels",
+    "annotations",
+    "data",
+    "binaryData",
+    "stringData",
+    "limits",
+    "requests",
+    "nodeSelector",
+    "matchLabels",
+)
+"""Maps that are as good as missing when they are empty."""
 _QUANTITIES = ("limits", "requests", "capacity", "sizeLimit", "hard")
 Steps = tuple[str | int, ...]
 
@@ -51,20 +63,11 @@ def compare(old: Mapping[str, Object], new: Mapping[str, Object]) -> Iterator[Ob
 
 def fields_of(old: Object, new: Object) -> Iterator[FieldChange]:
     """The fields that differ between two states of an object."""
-    yield from _differ(_plain(old), _plain(new), (), "")
-
-
-def _plain(document: Object) -> dict[str, Any]:
-    """An object without empty labels and annotations, which the server does not keep."""
-    metadata = {
-        key: value
-        for key, value in document.get("metadata", {}).items()
-        if value or key not in {"labels", "annotations"}
-    }
-    return {**document, "metadata": metadata}
+    yield from _differ(old, new, (), "")
 
 
 def _differ(old: Any, new: Any, steps: Steps, shown: str) -> Iterator[FieldChange]:
+    old, new = _kept(old, steps), _kept(new, steps)
     if old is new or same(old, new, steps):
         return
     if isinstance(old, Mapping) and isinstance(new, Mapping):
@@ -74,6 +77,13 @@ def _differ(old: Any, new: Any, steps: Steps, shown: str) -> Iterator[FieldChang
         yield from _lists(old, new, steps, shown)
     else:
         yield FieldChange(steps, shown, old, new)
+
+
+def _kept(value: Any, steps: Steps) -> Any:
+    """A value as the server keeps it: an empty list is none, and of a plain map only its entries count."""
+    if value is None and steps and steps[-1] in _MAPS:
+        return {}
+    return None if value == [] else value
 
 
 def _lists(old: Sequence[Any], new: Sequence[Any], steps: Steps, shown: str) -> Iterator[FieldChange]:

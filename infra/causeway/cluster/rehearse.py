@@ -1,8 +1,8 @@
 """Asks the API server what applying a release would do, before anything changes.
 
 Each object is patched server-side with dry run under Helm's field manager, as Helm itself will patch it. Told are: what
-admission refuses, fields that others own, objects of another release, kinds that the cluster does not know, changes that
-need a replacement, and values that the server makes into others.
+admission refuses, fields that others own, objects of another release, kinds that the cluster does not know, changes
+that need a replacement, and values that the server makes into others.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class BadValues(Permanent):
 
 def chart_error(text: str, release: str, chart: ChartRef) -> Permanent:
     """What Helm says about a release that does not render, without its traceback."""
-    told = text.removeprefix("Error: ").strip()
+    told = text.removeprefix("Error: ").partition("\n\nUse --debug flag")[0].strip()
     if _SCHEMA in told:
         refusals = tuple(sorted(_refusals(told), key=lambda each: [str(step) for step in each.pointer]))
         if refusals:
