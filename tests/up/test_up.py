@@ -49,7 +49,8 @@ def test_bare_hosts_become_a_fleet_that_serves(deployed: World) -> None:
 
 def test_a_second_up_finds_every_stack_unchanged_and_speaks_to_no_host(deployed: World) -> None:
     taken = deployed.connections()
-    over, seen = threading.Event(), set()
+    over = threading.Event()
+    seen: set[str] = set()
 
     def look() -> None:
         while not over.is_set():

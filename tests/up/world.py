@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
@@ -72,6 +73,7 @@ class World:
 
     sandbox: Sandbox
     fleet: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, str] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:
@@ -83,11 +85,10 @@ class World:
         (self.sandbox.folder / "fleet.yaml").write_text(yaml.safe_dump(self.fleet, sort_keys=False))
 
     def environ(self, **more: str) -> dict[str, str]:
-        """The environment of a user who has set nothing."""
-        environ = {**self.sandbox.environ, **more}
-        for name in [name for name in environ if name.startswith(("PULUMI_", "ANSIBLE_", "KUBECONFIG"))]:
-            environ.pop(name)
-        return environ
+        """The environment of a user who has set nothing but what the world says."""
+        own = ("PULUMI_", "ANSIBLE_", "KUBECONFIG", "CAUSEWAY_SSH_CONFIG")
+        kept = {name: value for name, value in self.sandbox.environ.items() if not name.startswith(own)}
+        return {**kept, **self.extra, **more}
 
     def argv(self, command: str, *words: str) -> list[str]:
         """A command of `causeway` on this fleet."""
@@ -170,10 +171,9 @@ class World:
         names, values = (line.split() for line in done.stdout.splitlines() if line.startswith("Tcp:"))
         return int(dict(zip(names[1:], values[1:], strict=True))["ActiveOpens"])
 
-    def forget_this_machine(self) -> None:
-        """What a second clone with the same backend would have: the state, the passphrase, and nothing else."""
-        for name in ("runs", "journal", "logs", "pulumi"):
-            shutil.rmtree(self.root / ".causeway" / name, ignore_errors=True)
+    def own(self, word: str) -> list[int]:
+        """Processes of this world whose command line holds a word: they have its folder in their environment."""
+        return [pid for pid in processes(word) if str(self.root).encode() in _environment(pid)]
 
 
 def processes(word: str) -> list[int]:
@@ -188,6 +188,13 @@ def processes(word: str) -> list[int]:
         if word in words and state != "Z" and int(folder.name) != os.getpid():
             found.append(int(folder.name))
     return found
+
+
+def _environment(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return b""
 
 
 def kill_tree(process: subprocess.Popen[bytes]) -> None:
@@ -219,3 +226,23 @@ def make_world(folder: Path) -> World:
     world = World(sandbox, content)
     world.declare()
     return world
+
+
+def make_second_clone(world: World) -> World:
+    """The same declaration in another folder, with the first one's backend, passphrase and access, and nothing else."""
+    root = world.root.with_name(f"{world.root.name}-second")
+    folder = root / "inventory" / world.sandbox.folder.name
+    shutil.copytree(world.sandbox.folder, folder)
+    for file in [world.root / "Pulumi.yaml", *world.root.glob("Pulumi.*.yaml")]:
+        shutil.copy(file, root / file.name)
+    home, first = root / ".causeway", world.root / ".causeway"
+    place = world.sandbox.place
+    extra = {
+        "PULUMI_BACKEND_URL": (first / "state").as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(first / "passphrase"),
+        "KUBECONFIG": str(place.home / "kubeconfig"),
+        "CAUSEWAY_SSH_CONFIG": str(place.ssh_config),
+        "CAUSEWAY_HOME": str(home),
+    }
+    sandbox = Sandbox(world.sandbox.name, folder, dict(world.sandbox.environ))
+    return World(sandbox, copy.deepcopy(world.fleet), extra)

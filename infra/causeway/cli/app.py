@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "rules": "rules",
     "plan": "plan",
     "preview": "preview",
+    "render": "render",
     "schema": "schema",
     "up": "up",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -46,7 +47,7 @@ def command(
     changing = {report.stack for report in previews if report.result is Result.CHANGES}
     if changing and not yes:
         confirm(out, f"change {len(changing)} stack(s)?")
-    todo = [task for task in session.tasks(clusters, None) if task.name in changing]
+    todo = [replace(task, create=False) for task in tasks if task.name in changing]
     done = session.run(todo, Options(Operation.UP, refresh=refresh, at_once=parallel)) if todo else ()
     reports = _joined(previews, done)
     print_ends(out, reports)
