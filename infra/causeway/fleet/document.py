@@ -9,6 +9,7 @@ from pydantic import Field
 from causeway.fleet.base import Day, Model, Name, Positive, Text
 from causeway.fleet.catalog_entries import CatalogExtension
 from causeway.fleet.clusters import Cluster
+from causeway.fleet.gitops import GitOps
 from causeway.fleet.governance import Budget, MoneySettings, Policy, Secret
 from causeway.fleet.leases import Lease
 from causeway.fleet.parties import Party
@@ -64,5 +65,7 @@ class Fleet(Model):
     """Budgets by key."""
     policy: Policy = Policy()
     """Settings of the rules, exceptions and approvals."""
+    gitops: GitOps | None = None
+    """Repository of the rendered tree; needed where a cluster's `delivery` is `argocd` or `flux`."""
     catalog: CatalogExtension = Field(default_factory=CatalogExtension)
     """Accelerators and driver stacks of the fleet's own."""
