@@ -21,6 +21,8 @@ from causeway.stacks.progress import StackProgress, Tail
 from causeway.stacks.workspace import Workspace, last_line
 
 POLL_S = 0.3
+REFUSED = "this stack from being changed"
+"""What the program says when rules refuse a stack (`causeway.program.obstacles.refusal`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ class Runs:
             result, reason = Result.CANCELLED, "stopped at a safe point; run the command again to go on"
         elif isinstance(error, ConcurrentUpdateError):
             result, reason = Result.FAILED, "another run holds this stack"
-        elif any("refused by" in each.text or "[refused]" in each.text for each in gathered.told):
+        elif any(REFUSED in each.text for each in gathered.told):
             result, reason = Result.REFUSED, "rules stop it; see the findings"
         else:
             result = Result.PARTLY if gathered.finished else Result.FAILED
