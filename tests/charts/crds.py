@@ -1,4 +1,4 @@
-"""Kinds that the charts use and neither Kubernetes nor the sandbox brings: the tests' cluster gets them first of all."""
+"""Kinds that the charts use and neither Kubernetes nor the sandbox brings: the tests' cluster gets them first."""
 
 from __future__ import annotations
 

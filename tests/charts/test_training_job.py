@@ -123,7 +123,7 @@ def test_the_job_runs_as_no_root_and_only_the_step_that_reads_roots_file_is_root
 def test_a_checkpoint_is_asked_for_in_the_time_that_a_drain_gives(helm: Helm) -> None:
     found = job(helm, NCCL, drainTimeoutSeconds=900)
     assert training(found)["lifecycle"]["preStop"]["exec"]["command"] == ["sh", "/opt/training/checkpoint.sh"]
-    assert pod(found)["terminationGracePeriodSeconds"] == 900
+    assert pod(found)["terminationGracePeriodSeconds"] == 885
     assert environment(found)["CHECKPOINT_TIMEOUT_SECONDS"] == "870"
     own = training(job(helm, QUEUE))["lifecycle"]["preStop"]["exec"]["command"]
     assert own == ["/usr/bin/save-checkpoint", "--wait"]

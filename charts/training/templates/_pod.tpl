@@ -4,6 +4,8 @@
 {{- $vendor := $values.accelerator -}}
 {{- $master := printf "%s-0.%s" .job (include "training.fullname" .root) -}}
 {{- $table := eq (include "training.rankTable" .root) "true" -}}
+{{- /* out of the host before a drain gives up; the last seconds are for the processes to end */}}
+{{- $grace := max 60 (sub (int $values.drainTimeoutSeconds) 15) -}}
 {{- $processes := max 1 (int ($vendor.count | default 0)) -}}
 metadata:
   labels:
@@ -32,7 +34,7 @@ spec:
   subdomain: {{ include "training.fullname" .root }}
   automountServiceAccountToken: false
   enableServiceLinks: false
-  terminationGracePeriodSeconds: {{ ternary (max 60 (int $values.drainTimeoutSeconds)) 60 (eq $values.onDrain "checkpoint") }}
+  terminationGracePeriodSeconds: {{ ternary $grace 60 (eq $values.onDrain "checkpoint") }}
   {{- with $vendor.runtimeClass }}
   runtimeClassName: {{ . }}
   {{- end }}
@@ -154,7 +156,7 @@ spec:
         {{- if eq $values.onDrain "checkpoint" }}
         - {name: CHECKPOINT_REQUEST_FILE, value: /run/training/checkpoint-requested}
         - {name: CHECKPOINT_DONE_FILE, value: /run/training/checkpoint-done}
-        - {name: CHECKPOINT_TIMEOUT_SECONDS, value: {{ max 30 (sub (int $values.drainTimeoutSeconds) 30) | quote }}}
+        - {name: CHECKPOINT_TIMEOUT_SECONDS, value: {{ sub $grace 15 | quote }}}
         {{- end }}
         - {name: HOME, value: /home/training}
         {{- range $key, $value := $values.env }}

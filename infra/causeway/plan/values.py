@@ -140,6 +140,7 @@ def training(
         endsOn=train.ends_on.isoformat(),
         lastSchedulingDay=last_scheduling_day(lease).isoformat() if lease else None,
         onDrain=workload.on_drain,
+        drainTimeoutSeconds=int(pool.rollout.drain_timeout.total_seconds()),
     )
 
 
