@@ -47,5 +47,5 @@ class FakeHosts:
         told = [Told(name, state) for name, state in states.items() if state.startswith("unreachable")]
         return PoolResult({name: states.get(name, run.before[name]) for name in run.names}, told)
 
-    def forget(self, call: Call, cluster: str, pool: str, names: Sequence[str]) -> None:  # noqa: ARG002
+    def forget(self, call: Call, pool: str, names: Sequence[str]) -> None:  # noqa: ARG002
         self.forgotten.extend(names)

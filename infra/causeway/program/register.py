@@ -36,19 +36,25 @@ class Ready:
     today: date
 
 
-def register(document: StackDocument, ready: Ready) -> None:
-    """Declare everything; nothing is waited for."""
+def register(document: StackDocument, ready: Ready) -> tuple[pulumi.Resource, ...]:
+    """Declare everything; nothing is waited for. Returns what the engine has to answer for."""
     site = Site(document.site)
     cluster = Cluster(document.cluster, pulumi.ResourceOptions(parent=site))
-    for name, inputs in document.leases.items():
-        options = pulumi.ResourceOptions(parent=cluster, protect=_protected(inputs, ready.today))
-        Lease(name, **_named(inputs), opts=options)
+    leases = [
+        Lease(
+            name,
+            **_named(inputs),
+            opts=pulumi.ResourceOptions(parent=cluster, protect=_protected(inputs, ready.today)),
+        )
+        for name, inputs in document.leases.items()
+    ]
     pools = {name: _pool(cluster, document, ready, name, inputs) for name, inputs in document.pools.items()}
-    _releases(cluster, document, ready, pools)
+    releases = _releases(cluster, document, ready, pools)
     cluster.register_outputs({"extents": {name: asdict(each) for name, each in document.extents.items()}})
     site.register_outputs({})
     for name, value in _outputs(document, pools).items():
         pulumi.export(name, value)
+    return (site, cluster, *leases, *pools.values(), *releases)
 
 
 def _named(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,9 +76,10 @@ def _pool(cluster: Cluster, document: StackDocument, ready: Ready, name: str, in
     return made
 
 
-def _releases(cluster: Cluster, document: StackDocument, ready: Ready, pools: Mapping[str, Baseline]) -> None:
+def _releases(cluster: Cluster, document: StackDocument, ready: Ready, pools: Mapping[str, Baseline]) -> list[Release]:
     if ready.access is None:
-        return
+        return []
+    done: list[Release] = []
     platform: list[Release] = []
     groups: dict[str, Workload] = {}
     for release in sorted(document.releases, key=lambda each: each.kind != PLATFORM):
@@ -83,10 +90,12 @@ def _releases(cluster: Cluster, document: StackDocument, ready: Ready, pools: Ma
             parent = groups[release.workload]
         needs = [*platform, *(pool for name, pool in pools.items() if name == release.pool)]
         made = _release(release, ready, pulumi.ResourceOptions(parent=parent, depends_on=needs))
+        done.append(made)
         if release.kind == PLATFORM:
             platform.append(made)
     for group in groups.values():
         group.register_outputs({})
+    return done
 
 
 def _release(release: ReleaseDocument, ready: Ready, options: pulumi.ResourceOptions) -> Release:

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-from pulumi.runtime import get_config, invoke
+from pulumi.runtime import get_config
+from pulumi.runtime.invoke import invoke_async
 
 from causeway.errors import CausewayError, Permanent
 from causeway.plan.fingerprint import Seal
 from causeway.program import rendering
 from causeway.program.document import Extent, StackDocument
-from causeway.program.expected import quiet
 from causeway.program.obstacles import refusal, refusing, stopping
 from causeway.program.register import Ready, register
 from causeway.program.secret_values import Sources, values
+from causeway.program.settle import settle
 from causeway.program.stacks import fleet_folder, project_folder, read_document, stack_parts
 
 NAMESPACE = "causeway"
@@ -29,9 +30,12 @@ NAMESPACE = "causeway"
 
 def run() -> None:
     """Declare the stack that Pulumi selected. What is expected to go wrong is told without a traceback."""
-    quiet()
+    pulumi.run(_main)
+
+
+async def _main() -> None:
     try:
-        _declare()
+        await settle(await _declare())
     except CausewayError as error:
         raise pulumi.RunError(_told(error)) from None
 
@@ -42,7 +46,7 @@ def _told(error: CausewayError) -> str:
     return without_secrets(str(error))
 
 
-def _declare() -> None:
+async def _declare() -> tuple[pulumi.Resource, ...]:
     stack = pulumi.get_stack()
     fleet, cluster = stack_parts(stack)
     folder = fleet_folder(fleet, _setting("fleet"), project_folder(Path.cwd()), os.environ)
@@ -52,7 +56,7 @@ def _declare() -> None:
         hint = f"name the stack {document.fleet}.{cluster}, or let causeway:fleet name the folder of {fleet}"
         reason = f"the stack is of the fleet {fleet}, and this folder declares {document.fleet}"
         raise Permanent("other-fleet", reason, where=str(folder), hint=hint)
-    _stop(document, stack)
+    await _stop(document, stack)
     secrets = values(document.secrets, Sources(_config, os.environ, folder))
     key = _setting("hmacKey")
     seal = Seal(key.encode() if key else None, secrets)
@@ -62,7 +66,7 @@ def _declare() -> None:
         access=_access(document, secrets),
         today=on,
     )
-    register(document, ready)
+    return register(document, ready)
 
 
 def _setting(name: str) -> str | None:
@@ -91,27 +95,27 @@ def _day() -> date:
         raise Permanent("bad-day", f"causeway:asOf is {told!r}, which is no day", hint=hint) from error
 
 
-def _stop(document: StackDocument, stack: str) -> None:
+async def _stop(document: StackDocument, stack: str) -> None:
     """Refuse what findings stop, before any resource is registered; tell what else they say."""
     warned = sum(each.severity == "warn" for each in document.obstacles)
     pulumi.log.info(f"rules as of {document.on}; findings that warn: {warned} (causeway check shows them)")
     stopped = stopping(document)
     if not stopped:
         return
-    refused = refusing(document, _before(stack, document.cluster))
+    refused = refusing(document, await _before(stack, document.cluster))
     if refused:
         raise pulumi.RunError(refusal(refused, stack))
     for each in stopped:
         pulumi.log.warn(f"was there before, nothing may extend it: {each.where}: [{each.rule}] {each.reason}")
 
 
-def _before(stack: str, cluster: str) -> dict[str, Extent]:
+async def _before(stack: str, cluster: str) -> dict[str, Extent]:
     """What the stack held after the last run, from its own state. Asked only when a finding stops something."""
-    answer = invoke(
+    answer = await invoke_async(
         "pulumi:pulumi:readStackResourceOutputs",
         {"stackName": f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"},
     )
-    resources: Mapping[str, Any] = (answer.value if answer is not None else {}).get("outputs", {})
+    resources: Mapping[str, Any] = (answer or {}).get("outputs", {})
     for urn, resource in resources.items():
         if urn.endswith(f"$causeway:index:Cluster::{cluster}"):
             found = resource.get("outputs", {}).get("extents") or {}

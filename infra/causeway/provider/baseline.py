@@ -107,7 +107,7 @@ class Baseline:
         """Forget the hosts; they stay as they are. Leased and reserved capacity needs an approval."""
         approvals.require(inputs, "destroy", call.today, _words(inputs))
         names = sorted(_states(outputs))
-        self._effects().forget(call, str(inputs.get("cluster")), str(inputs.get("pool")), names)
+        self._effects().forget(call, str(inputs.get("pool")), names)
 
 
 def _states(values: Values) -> Mapping[str, Any]:

@@ -57,6 +57,6 @@ class PoolEffects(Protocol):
         """Probe hosts (`facts`), or predict what a run would change on them as well (`check`)."""
         ...
 
-    def forget(self, call: Call, cluster: str, pool: str, names: Sequence[str]) -> None:
+    def forget(self, call: Call, pool: str, names: Sequence[str]) -> None:
         """Note that hosts are no longer kept."""
         ...

@@ -12,7 +12,8 @@ from causeway.cluster.model import Access, Nodes
 from causeway.cluster.nodes import ClusterNodes
 from causeway.errors import CausewayError
 from causeway.fleet.clusters import Rollout
-from causeway.hosts.journal import journal_of
+from causeway.hosts.drift import look
+from causeway.hosts.journal import forget
 from causeway.hosts.model import HostSpec, PoolOutcome, PoolSpec, Progress, Surroundings
 from causeway.hosts.observe import EVENTS_VARIABLE, EventsFile, all_of
 from causeway.hosts.rollout import CANCELLED, converge
@@ -29,26 +30,31 @@ class RealHosts:
 
     def converge(self, call: Call, run: PoolRun) -> PoolResult:
         """Bring hosts to their desired states by a rollout."""
-        nodes, away = _nodes(run.pool)
-        around = Surroundings(
-            transport=OpenSshTransport(call.home, environment=call.environ),
-            nodes=nodes,
-            now=call.now,
-            sleep=time.sleep,
-            cancelled=call.cancelled,
-            observer=_observer(call, run),
-            home=call.home,
-            nodes_away=away,
-        )
-        return _result(converge(_spec(call, run), run.before, run.names, around), run)
+        return _result(converge(_spec(call, run), run.before, run.names, _around(call, run)), run)
 
     def look(self, call: Call, run: PoolRun, level: str) -> PoolResult:
         """What a probe, and with `check` a run in check mode, says of hosts."""
-        raise NotImplementedError(level)
+        around = _around(call, run)
+        states = look(_spec(call, run), run.before, run.names, around, "check" if level == "check" else "facts")
+        return PoolResult(states, tuple(Told(name, state) for name, state in states.items()))
 
-    def forget(self, call: Call, cluster: str, pool: str, names: Sequence[str]) -> None:
+    def forget(self, call: Call, pool: str, names: Sequence[str]) -> None:
         """Leave a tombstone in the pool's journal."""
-        journal_of(call.home, call.stack, pool).append(call.now(), "", "forgotten", cluster=cluster, hosts=list(names))
+        forget(call.home, call.stack, pool, names, call.now())
+
+
+def _around(call: Call, run: PoolRun) -> Surroundings:
+    nodes, away = _nodes(run.pool)
+    return Surroundings(
+        transport=OpenSshTransport(call.home, environment=call.environ),
+        nodes=nodes,
+        now=call.now,
+        sleep=time.sleep,
+        cancelled=call.cancelled,
+        observer=_observer(call, run),
+        home=call.home,
+        nodes_away=away,
+    )
 
 
 def _spec(call: Call, run: PoolRun) -> PoolSpec:

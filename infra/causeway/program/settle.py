@@ -1,0 +1,45 @@
+"""Waits for every resource, so that one that fails takes only what depends on it, and its traceback is not shown.
+
+The SDK (3.259.0) gives up on the first resource whose dependency failed, with a traceback, and leaves registrations
+that are still to come. Here all of them are waited for first; then the program ends with one sentence. It has to end
+with an error: the engine would delete what was not registered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+from pulumi.runtime.rpc_manager import RPCManager
+from pulumi.runtime.settings import _get_rpc_manager
+from pulumi.runtime.stack import ResourceRegistrationFailed
+
+
+async def settle(resources: Sequence[pulumi.Resource]) -> None:
+    """Wait until the engine has answered for each resource.
+
+    Raises:
+        pulumi.RunError: some failed, or were left out since what they need failed. The engine tells why.
+    """
+    failed = [resource for resource in resources if not await _registered(resource)]
+    if not failed:
+        return
+    _forget_failures(_get_rpc_manager())
+    names = ", ".join(sorted(resource._name for resource in failed))  # noqa: SLF001 - the SDK has no public name
+    raise pulumi.RunError(
+        f"not done: {names}. Each failure is told at its resource; what needs one that failed was left as it was."
+    )
+
+
+async def _registered(resource: pulumi.Resource) -> bool:
+    try:
+        await resource.urn.future()
+    except Exception:  # noqa: BLE001 - whatever it is, the engine has told it at the resource
+        return False
+    return True
+
+
+def _forget_failures(manager: RPCManager) -> None:
+    """Leave to the SDK only what went wrong in another way than a resource that failed or was left out."""
+    if isinstance(manager.unhandled_exception, ResourceRegistrationFailed):
+        manager.clear()
