@@ -14,14 +14,18 @@ SUITS := 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c $(SUITS) 2>/dev/null && { command -v $$p; break; }; done)
 SEEDS ?= 0:100
+# The day on which the sandbox's rules are read: its leases and licences have ends.
+SANDBOX_DAY := 2026-11-22
 
 .PHONY: help up down test soak bench lint format venv system tools requirements clean
 
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: tools ## from nothing to a running sandbox
+up: tools ## from nothing to a sandbox whose fleet is provisioned and serves
 	@echo "== sandbox"; $(BIN)/causeway sandbox up
+	@echo "== fleet"; $(BIN)/causeway up --yes --as-of $(SANDBOX_DAY)
+	@cat docs/next-steps.txt
 
 down: ## stop and remove the sandbox
 	@$(BIN)/causeway sandbox down

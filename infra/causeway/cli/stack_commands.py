@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
 from types import FrameType
@@ -94,6 +94,7 @@ def document(reports: Sequence[StackReport]) -> list[dict[str, Any]]:
             "reason": report.reason,
             "seconds": round(report.seconds, 1),
             "same": report.same,
+            "standing": asdict(report.standing),
             "changes": [
                 {"kind": each.kind, "name": each.name, "operation": each.operation, "details": dict(each.details)}
                 for each in report.changes

@@ -41,9 +41,23 @@ def print_ends(console: Console, reports: Sequence[StackReport]) -> None:
         for host in report.failed_hosts:
             console.print(f"  [red]{host.phase}[/] {escape(f'{host.pool}/{host.name}: {host.text}')}", soft_wrap=True)
         _print_told(console, report)
+    for report in reports:
+        console.print(f"[bold]{escape(report.stack)}[/]: {standing(report)}", soft_wrap=True)
     logs = [str(report.log) for report in reports if report.log and report.operation is not Operation.PREVIEW]
     if logs:
         console.print(f"[dim]logs: {escape(' '.join(logs))}[/]", soft_wrap=True)
+
+
+def standing(report: StackReport) -> str:
+    """What a stack holds, in a few words."""
+    now = report.standing
+    parts = [f"{now.verified} of {now.hosts} hosts verified"] if now.hosts else []
+    parts += [_count(now.releases, "release"), _count(now.leases, "lease")]
+    return f"{report.result}; " + ", ".join(part for part in parts if part)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'s' if number != 1 else ''}" if number else ""
 
 
 def _print_told(console: Console, report: StackReport) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pulumi.automation.events import EngineEvent, StepEventMetadata
 
-from causeway.stacks.model import Change, Told
+from causeway.stacks.model import Change, Standing, Told
 
 OWN = "causeway:index:"
 QUIET = {"same", "read", "refresh", "discard"}
@@ -25,6 +25,7 @@ class Gathered:
         self._changes: dict[str, Change] = {}
         self._told: dict[Told, None] = {}
         self._failed: set[str] = set()
+        self._standing: dict[str, tuple[str, tuple[str, ...]]] = {}
         self.same = 0
         self.finished: set[str] = set()
 
@@ -35,6 +36,7 @@ class Gathered:
                 self._step(event.resource_pre_event.metadata)
             elif event.res_outputs_event is not None:
                 self.finished.add(event.res_outputs_event.metadata.urn)
+                self._stands(event.res_outputs_event.metadata)
             elif event.res_op_failed_event is not None:
                 self._failed.add(event.res_op_failed_event.metadata.urn)
             elif event.diagnostic_event is not None and not event.diagnostic_event.ephemeral:
@@ -61,11 +63,34 @@ class Gathered:
         with self._lock:
             return tuple(sorted(name_of(urn) for urn in self._failed))
 
+    @property
+    def standing(self) -> Standing:
+        """What the stack holds."""
+        with self._lock:
+            kinds = [kind for kind, _ in self._standing.values()]
+            states = [state for kind, held in self._standing.values() if kind == "Baseline" for state in held]
+            verified = sum(state.startswith("ok ") for state in states)
+            return Standing(verified, len(states), kinds.count("Release"), kinds.count("Lease"))
+
+    def _stands(self, step: StepEventMetadata) -> None:
+        """Keep what a resource last said it holds; what is gone holds nothing."""
+        state = step.new or step.old
+        if state is None or not step.type.startswith(OWN) or not state.custom:
+            return
+        if step.new is None:
+            self._standing.pop(step.urn, None)
+            return
+        outputs = step.new.outputs or (step.old.outputs if step.old else None) or {}
+        hosts = outputs.get("state")
+        held = tuple(str(each) for each in hosts.values()) if isinstance(hosts, Mapping) else ()
+        self._standing[step.urn] = step.type.rsplit(":", 1)[-1], held
+
     def _step(self, step: StepEventMetadata) -> None:
         operation = str(getattr(step.op, "value", step.op))
         state = step.new or step.old
         if not step.type.startswith(OWN) or (state is not None and not state.custom):
             return  # components group what is theirs, and do nothing
+        self._stands(step)
         if operation in QUIET:
             self.same += 1
             return

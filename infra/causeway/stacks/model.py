@@ -72,6 +72,21 @@ class HostEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What a stack holds after a run.
+
+    Args:
+        verified: hosts that are as they should be.
+        hosts: hosts that its pools keep, those left alone among them.
+    """
+
+    verified: int = 0
+    hosts: int = 0
+    releases: int = 0
+    leases: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class StackReport:
     """How one stack's run ended.
 
@@ -89,6 +104,7 @@ class StackReport:
     seconds: float = 0.0
     log: Path | None = None
     reason: str = ""
+    standing: Standing = Standing()
 
     @property
     def failed_hosts(self) -> tuple[HostEnd, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from pulumi.automation.errors import CommandError, ConcurrentUpdateError
 from causeway.errors import CausewayError
 from causeway.stacks.engine import Engine
 from causeway.stacks.events import Gathered
-from causeway.stacks.model import HostEnd, Operation, Result, StackReport, Told
+from causeway.stacks.model import HostEnd, Operation, Result, StackReport, Standing, Told
 from causeway.stacks.progress import StackProgress, Tail
 from causeway.stacks.workspace import Workspace, last_line
 
@@ -123,7 +124,8 @@ class Runs:
         broken = self._workspace.break_stale_locks(task.name)
         told = tuple(Told("warning", "", f"removed the lock of a run that is gone: {lock.holder}") for lock in broken)
         events = log.with_suffix(".events.jsonl")
-        workspace = self._workspace.with_variables({"CAUSEWAY_EVENTS": str(events)})
+        asked = {"CAUSEWAY_DRIFT": os.environ.get("CAUSEWAY_DRIFT", "facts")} if self._options.refresh else {}
+        workspace = self._workspace.with_variables({"CAUSEWAY_EVENTS": str(events), **asked})
         stack = workspace.open(task.name, engine, create=task.create)
         workspace.configure(stack, engine, task.wanted, task.hidden)
         failure: CommandError | None = None
@@ -182,6 +184,7 @@ class Runs:
             seconds=time.monotonic() - began,
             log=log,
             reason=reason,
+            standing=gathered.standing if gathered else Standing(),
         )
 
 
