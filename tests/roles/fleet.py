@@ -156,6 +156,7 @@ class RoleFleet:
             "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
             "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback"),
             "ANSIBLE_CALLBACKS_ENABLED": "causeway_test_events",
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.sandbox.place.control_paths),
             "CAUSEWAY_TEST_EVENTS": str(marks),
             "NO_COLOR": "1",
         }

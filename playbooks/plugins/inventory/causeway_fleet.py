@@ -7,6 +7,7 @@ something else, and no playbook shall run on nothing and call that success.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -84,7 +85,7 @@ class InventoryModule(BaseInventoryPlugin):
             for group in pool.groups[:-1]:
                 self.inventory.add_group(group)
                 self.inventory.add_child(group, own)
-            self._set(own, pool.variables)
+            self._set(own, {**pool.variables, **_connections(loaded.fleet.name)})
             for host in pool.hosts():
                 self.inventory.add_host(host.name, group=own)
                 self._set(host.name, host.variables)
@@ -96,6 +97,16 @@ class InventoryModule(BaseInventoryPlugin):
     def _set(self, name: str, variables: Mapping[str, Any]) -> None:
         for variable, value in variables.items():
             self.inventory.set_variable(name, variable, _plain(value))
+
+
+def _connections(fleet: str) -> dict[str, str]:
+    """Where OpenSSH keeps its connections: apart for each fleet, unless the user has named a place.
+
+    Ansible names a connection after host, port and user alone. Two fleets with a host of one name would share it, and
+    a run on the one would change the other.
+    """
+    named = "ANSIBLE_SSH_CONTROL_PATH_DIR" in os.environ
+    return {} if named else {"ansible_control_path_dir": f"~/.ansible/cp/{fleet}"}
 
 
 def _plain(value: Any) -> Any:
