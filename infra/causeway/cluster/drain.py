@@ -107,6 +107,9 @@ def _try(api: Api, pod: Object, state: _Round) -> None:
     except Refused as error:
         if error.status in {404, 409}:  # gone, or another pod by now: the next look tells
             return
+        if error.status == 403 and "being terminated" in error.reason:
+            state.kept[uid] = "it goes with its namespace, which is being deleted"
+            return
         if error.status != 429:
             raise
         state.kept[uid] = _budget(error)
