@@ -686,6 +686,7 @@ def huawei(host: Host, on_bus: list[dict[str, str]], facts: dict[str, object]) -
     driver["firmware_installed"] = known(firmware.get("Version"))
     driver["firmware_range"] = known(said.get("compatible_version_fw"))
     driver["toolkit"] = _cann_version(host, base)
+    driver["toolkits"] = _toolkits(host, base)
     runtime = pairs(host.text(f"{base}/Ascend-Docker-Runtime/ascend_docker_runtime_install.info"))
     driver["container_toolkit"] = version(runtime.get("version"))
     if driver["loaded"] is None:
@@ -722,6 +723,17 @@ def _cann_version(host: Host, base: str) -> str | None:
             if found:
                 return found
     return None
+
+
+def _toolkits(host: Host, base: str) -> dict[str, list[str]]:
+    """Packages of CANN by version, of the versions that its links lead to; before 8.5 it had a link of its own."""
+    found = {}
+    for link in ("cann", "ascend-toolkit/latest", "nnal/atb/latest"):
+        for path in host.glob(f"{base}/{link}/*-linux/ascend_*_install.info"):
+            said = known(pairs(host.text(path)).get("version"))
+            if said:
+                found.setdefault(said, []).append(os.path.basename(path)[len("ascend_") : -len("_install.info")])
+    return found
 
 
 def _boards(host: Host, cards: list[int]) -> dict[int, dict[str, str]]:
