@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -44,6 +45,8 @@ def to_yaml(document: Object) -> str:
 
 def scalar(text: Any) -> str:
     """A value within a line of YAML, for templates."""
+    if isinstance(text, str) and "\n" in text:
+        return json.dumps(text)
     dumped = yaml.dump(text, Dumper=_Dumper, width=10_000, allow_unicode=True, default_flow_style=True)
     return dumped.removesuffix("\n").removesuffix("\n...")
 
