@@ -16,6 +16,7 @@ from ansible.utils.display import Display
 Answer = Dict[str, Any]
 RETRY_SECONDS = 3
 SILENT_SECONDS = 60
+RENEW_SECONDS = 300
 OPEN = {"going", "finished", "interrupted"}
 TROUBLE = ("err_no", "error", "fail", "refuse", "not ")
 
@@ -31,6 +32,7 @@ class ActionModule(ActionBase):
 
     _supports_check_mode = True
     _requires_connection = True
+    _renewed = 0.0
 
     def run(self, tmp: Optional[str] = None, task_vars: Optional[Answer] = None) -> Answer:
         """Run, attach or settle; the task's result."""
@@ -75,6 +77,9 @@ class ActionModule(ActionBase):
             voice.tell(found)
             if voice.silent(float(arguments.get("silence", 0))):
                 return _silent(found, title, arguments["silence"])
+            lost = self._keep_lock(task_vars)
+            if lost is not None:
+                return lost
             found = self._call(dict(arguments, key=found["key"], attached=found["id"]), title, host, task_vars)
         if found.get("phase") in {"finished", "interrupted"} and not self._task.check_mode:
             noted = dict(arguments, key=found["key"], step="acknowledge", attached=found["id"])
@@ -90,7 +95,7 @@ class ActionModule(ActionBase):
         """
         give_up = None
         while True:
-            found = self._attempt(arguments, task_vars)
+            found = self._attempt("causeway_unit", arguments, task_vars)
             if not isinstance(found, str):
                 return found
             give_up = give_up or time.monotonic() + float(arguments.get("reconnect", 120))
@@ -100,10 +105,27 @@ class ActionModule(ActionBase):
             time.sleep(RETRY_SECONDS)
             self._connection.reset()
 
-    def _attempt(self, arguments: Answer, task_vars: Answer) -> Union[Answer, str]:
-        """What the module said, or how the connection failed."""
+    def _keep_lock(self, task_vars: Answer) -> Optional[Answer]:
+        """Renew the host's lock, if the play holds it, lest it runs out while an installer takes long.
+
+        Returns:
+            What the task ends with when another run has taken the lock meanwhile; that run attaches as well.
+        """
+        held = (task_vars.get("ansible_facts") or {}).get("causeway__lock_renewed") or {}
+        if not held or time.monotonic() - max(held["at"], self._renewed) < RENEW_SECONDS:
+            return None
+        run = task_vars.get("causeway__run") or f"manual-{str(held['owner']).split('/')[2]}"
+        arguments = {"state": "held", "owner": held["owner"], "run": run}
+        said = self._attempt("causeway_lock", arguments, task_vars)
+        if isinstance(said, str):
+            return None  # the next call notices that the connection is lost, and waits for it
+        self._renewed = time.monotonic()
+        return said if said.get("failed") else None
+
+    def _attempt(self, module: str, arguments: Answer, task_vars: Answer) -> Union[Answer, str]:
+        """What a module said, or how the connection failed."""
         try:
-            return dict(self._execute_module("causeway_unit", module_args=arguments, task_vars=task_vars))
+            return dict(self._execute_module(module, module_args=arguments, task_vars=task_vars))
         except AnsibleConnectionFailure as failure:
             return str(failure)
 
