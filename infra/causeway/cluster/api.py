@@ -7,6 +7,7 @@ first cluster is asked, since that takes a third of a second. Its typed models a
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,10 +63,12 @@ class Api:
 
     Args:
         access: how it is reached.
+        environ: where `KUBECONFIG` is looked up.
         read_timeout: seconds that one answer may take.
     """
 
     access: Access
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     read_timeout: float = _READ_S
     _client: Any = field(default=None, repr=False)
     _kinds: dict[str, dict[str, Kind]] = field(default_factory=dict, repr=False)
@@ -181,7 +184,7 @@ class Api:
 
     def _connected(self) -> Any:
         if self._client is None:
-            self._client = _client(self.access, self.where)
+            self._client = _client(self.access, self.environ, self.where)
         return self._client
 
     def _away(self, error: Exception) -> CausewayError:
@@ -213,7 +216,7 @@ class Api:
         return Refused(status, message, self.where, subject, causes)
 
 
-def _client(access: Access, where: str) -> Any:
+def _client(access: Access, environ: Mapping[str, str], where: str) -> Any:
     from kubernetes import config  # noqa: PLC0415 - see the module
 
     hint = "look at KUBECONFIG, at the context's name, and at `kubectl config get-contexts`"
@@ -225,7 +228,8 @@ def _client(access: Access, where: str) -> Any:
             from_text: Callable[..., Any] = config.new_client_from_config_dict
             return from_text(document, persist_config=False)
         from_files: Callable[..., Any] = config.new_client_from_config
-        return from_files(context=access.context, persist_config=False)
+        # the package reads the variable once, when it is imported
+        return from_files(config_file=environ.get("KUBECONFIG") or None, context=access.context, persist_config=False)
     except (config.ConfigException, yaml.YAMLError, OSError) as error:
         secret = access.kubeconfig is not None
         reason = "the secret holds no kubeconfig that can be read" if secret else str(error)

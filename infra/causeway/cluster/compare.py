@@ -117,10 +117,10 @@ def _name_of(*lists: Sequence[Any]) -> str | None:
 
 def same(old: Any, new: Any, steps: Steps) -> bool:
     """Whether two values mean the same to the API server."""
+    if any(isinstance(each, Mapping | list) for each in (old, new)):
+        return False  # their items tell: True == 1 to Python
     if old == new and type(old) is type(new):
         return True
-    if isinstance(old, Mapping) or isinstance(new, Mapping) or isinstance(old, list) or isinstance(new, list):
-        return False
     if any(step in _QUANTITIES for step in steps[-2:]):
         left, right = _amount(old), _amount(new)
         return left is not None and left == right

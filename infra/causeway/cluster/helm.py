@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from causeway.errors import Permanent
@@ -108,9 +109,12 @@ def run(
     cancelled: Callable[[], bool] = lambda: False,
     timeout: float | None = None,
 ) -> Ended:
-    """Run a program in a group of its own, and leave nothing of it behind."""
+    """Run a program in a group of its own, and leave nothing of it behind.
+
+    When we are killed ourselves it is told to stop, where the system has `setpriv` (Linux).
+    """
     child = subprocess.Popen(
-        command,
+        [*_bound_to_us(), *command],
         env=dict(environment),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -133,6 +137,16 @@ def run(
             _stop(child, talk)
     out, error = gathered[0] if gathered else (b"", b"")
     return Ended(child.returncode, out, error.decode(errors="replace").strip(), stopped)
+
+
+@cache
+def _bound_to_us() -> tuple[str, ...]:
+    """The words before a command that let it end with us; none where the system cannot do that."""
+    setpriv = shutil.which("setpriv")
+    words = (setpriv, "--pdeathsig", "TERM") if setpriv else ()
+    if not words:
+        return ()
+    return words if subprocess.run([*words, "true"], capture_output=True, check=False).returncode == 0 else ()
 
 
 def _stop(child: subprocess.Popen[bytes], talk: threading.Thread) -> None:

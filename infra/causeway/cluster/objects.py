@@ -44,6 +44,10 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
 
 
+def _word(loader: _Loader, node: yaml.ScalarNode) -> str:
+    return str(loader.construct_scalar(node))
+
+
 def _bool(loader: _Loader, node: yaml.ScalarNode) -> bool:
     return str(loader.construct_scalar(node)).lower() in {"y", "yes", "on", "true"}
 
@@ -61,6 +65,7 @@ def _float(loader: _Loader, node: yaml.ScalarNode) -> float | int:
     return int(found) if found.is_integer() and abs(found) < 2**53 else found
 
 
+_Loader.add_constructor("tag:yaml.org,2002:merge", _word)
 _Loader.add_constructor("tag:yaml.org,2002:bool", _bool)
 _Loader.add_constructor("tag:yaml.org,2002:int", _int)
 _Loader.add_constructor("tag:yaml.org,2002:float", _float)
@@ -116,8 +121,15 @@ def rendered(parts: Iterable[Part], namespace: str) -> Rendered:
             if key in group:
                 reason = "the chart renders this object twice"
                 raise Permanent("duplicate-object", reason, subject=key, where=part.source or None)
-            group[key] = document
+            group[key] = _ordered(document)
     return Rendered(*(dict(sorted(group.items())) for group in (objects, hooks, crds)))
+
+
+def _ordered(value: Any) -> Any:
+    """The same with its keys in order, so that equal objects are equal bytes."""
+    if isinstance(value, Mapping):
+        return {key: _ordered(value[key]) for key in sorted(value)}
+    return [_ordered(each) for each in value] if isinstance(value, list) else value
 
 
 def _items(part: Part) -> Iterator[Object]:

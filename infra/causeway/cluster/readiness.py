@@ -29,14 +29,14 @@ class NotReady:
     Args:
         key: the object.
         text: what is missing, with pod, event and log line where there are any.
-        hopeless: whether waiting cannot mend it.
-        pulling: whether an image cannot be pulled; a registry may come back.
+        hopeless: uids of its pods that waiting cannot mend.
+        pulling: uids of its pods whose image cannot be pulled; a registry may come back.
     """
 
     key: str
     text: str
-    hopeless: bool = False
-    pulling: bool = False
+    hopeless: frozenset[str] = frozenset()
+    pulling: frozenset[str] = frozenset()
 
 
 def look(api: Api, documents: Mapping[str, Object], namespace: str, *, explain: bool = False) -> tuple[NotReady, ...]:
@@ -65,6 +65,11 @@ def patience(documents: Mapping[str, Object]) -> float:
     return min(_LONGEST_S, _BASE_S + longest)
 
 
+def grace(document: Object) -> float:
+    """Seconds that the pods of an object may take to stop."""
+    return float(_pod_spec(document).get("terminationGracePeriodSeconds", 30))
+
+
 def _one(api: Api, key: str, document: Object, namespace: str, *, explain: bool) -> NotReady | None:
     path = api.path_of(document, namespace)
     live = api.get(path) if path else None
@@ -75,8 +80,10 @@ def _one(api: Api, key: str, document: Object, namespace: str, *, explain: bool)
         return None
     pods = _pods(api, live)
     troubled = sorted((pod for pod in pods if not _well(pod)), key=lambda pod: (_rank(pod), pod["metadata"]["name"]))
-    hopeless = any(_hopeless(pod) for pod in troubled)
-    pulling = any(_reason(each) in _PULL for pod in troubled for each in _containers(pod))
+    hopeless = frozenset(pod["metadata"]["uid"] for pod in troubled if _hopeless(pod))
+    pulling = frozenset(
+        pod["metadata"]["uid"] for pod in troubled if any(_reason(each) in _PULL for each in _containers(pod))
+    )
     text = missing
     if troubled:
         text = f"{missing}; {_told(api, troubled[0], explain=explain)}"

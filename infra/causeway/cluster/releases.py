@@ -27,9 +27,9 @@ from causeway.cluster.helm import Ended, Helm
 from causeway.cluster.helm_release import HelmRelease, machine_mark
 from causeway.cluster.immutable import KEPT
 from causeway.cluster.model import (
-    Access,
     Changes,
     Drift,
+    Object,
     ObjectChange,
     ReleaseOutcome,
     ReleaseSpec,
@@ -77,14 +77,12 @@ class Releases:
     """The releases that this machine brings up.
 
     Args:
-        connect: makes the API of a cluster.
         now: the clock, in UTC.
     """
 
     charts: Charts
     helm: Helm
     machine: str
-    connect: Callable[[Access], Api] = Api
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @classmethod
@@ -111,7 +109,7 @@ class Releases:
             Permanent: credentials, chart or records are wrong.
             Problems: objects that the API server would refuse; nothing was changed.
         """
-        api = self.connect(spec.access)
+        api = Api(spec.access, self.helm.environ)
         on_progress(ReleaseStep("check", f"looking at {spec.name} on the cluster"))
         now = self._recovered(api, spec, on_progress)
         if (
@@ -147,7 +145,7 @@ class Releases:
             Retryable: the cluster cannot be asked.
             Permanent: credentials or records are wrong.
         """
-        api = self.connect(spec.access)
+        api = Api(spec.access, self.helm.environ)
         now = _Now(records.history(api, spec.namespace, spec.name))
         last = now.last
         if last is None or last.status == "uninstalled":
@@ -158,6 +156,8 @@ class Releases:
         found = [each.change for each in rehearsed if each.change is not None]
         found += [ObjectChange(each.key, "change", reason=each.refused.reason) for each in rehearsed if each.refused]
         found += [each for each in gone if each.action == "delete"]
+        if definitions.stale(api, spec.rendered.crds):
+            found += [ObjectChange(key, "change", reason="the cluster has another one") for key in spec.rendered.crds]
         for name in secrets.stale(api, spec.namespace, spec.secrets):
             found.append(ObjectChange(f"v1/Secret/{spec.namespace}/{name}", "change", reason="its value differs"))
         return Drift(last.status, last.revision, tuple(sorted(found, key=lambda each: each.key)))
@@ -169,7 +169,7 @@ class Releases:
             Retryable: the cluster cannot be asked, or did not let the objects go in time.
             Permanent: it refuses.
         """
-        api = self.connect(spec.access)
+        api = Api(spec.access, self.helm.environ)
         api.request("GET", "/version")
         on_progress(ReleaseStep("uninstall", f"taking {spec.name} away"))
         ended = self._helm(spec).uninstall(_UNINSTALL_S, keep_history=False)
@@ -308,14 +308,14 @@ def _replacements(old: Rendered, new: Rendered, rehearsed: tuple[Rehearsed, ...]
     return tuple(found[key] for key in sorted(found))
 
 
-def _delete(api: Api, key: str, documents: Mapping[str, object], namespace: str) -> None:
+def _delete(api: Api, key: str, documents: Mapping[str, Object], namespace: str) -> None:
     """Delete an object and wait until it and what it owns are gone."""
     document = documents[key]
-    path = api.path_of(document, namespace) if isinstance(document, Mapping) else None
+    path = api.path_of(document, namespace)
     if path is None:
         return
     api.delete(path, "Foreground")
-    deadline = time.monotonic() + _GONE_S
+    deadline = time.monotonic() + _GONE_S + readiness.grace(document)
     while api.get(path) is not None:
         if time.monotonic() > deadline:
             hint = "look at its finalizers and at its pods; then run it again"

@@ -145,6 +145,7 @@ class Renderer:
             outcome = found[key]
             if isinstance(outcome, Rendered):
                 self.cache.put(key, outcome)
+        self.cache.sweep()
         return found
 
     def _one_by_one(self, work: Sequence[tuple[Request, Chart]]) -> list[_Made]:

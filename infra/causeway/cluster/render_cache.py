@@ -51,7 +51,7 @@ class RenderCache:
             return
 
     def sweep(self) -> None:
-        """Remove the half that was used longest ago, once there are too many, and what killed runs left."""
+        """Remove the half that was used longest ago, once there are too many."""
         files = sorted(self.folder.glob("*/*.json"), key=lambda each: each.stat().st_mtime)
         for file in files[: len(files) // 2] if len(files) > _MOST else ():
             file.unlink(missing_ok=True)

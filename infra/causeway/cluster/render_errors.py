@@ -56,6 +56,10 @@ _OF_WORKLOAD: Mapping[str, Path] = {
 """Fields of the workload from which a value is made."""
 
 
+_WHOLE = ("engine", "model", "dataset", "upstream")
+"""Values that have the keys of the field that they are made from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """One value that a schema refuses.
@@ -98,7 +102,7 @@ def chart_error(text: str, release: str, chart: ChartRef) -> Permanent:
         hint = f"`helm show values` and {found['at']} of the chart tell what it wants"
         return Permanent("chart-refuses", reason, subject=release, hint=hint)
     hint = "helm template with the same values shows more"
-    return Permanent("chart-broken", told, subject=release, where=chart.reference, hint=hint)
+    return Permanent("chart-broken", f"the chart {chart.reference} does not render: {told}", subject=release, hint=hint)
 
 
 def in_declaration(error: CausewayError, plan: ReleasePlan, loaded: LoadedFleet) -> tuple[CausewayError, ...]:
@@ -108,7 +112,8 @@ def in_declaration(error: CausewayError, plan: ReleasePlan, loaded: LoadedFleet)
     if error.code == "chart-refuses":
         return (loaded.marks.problem(error.code, plan.path, error.reason, error.hint),)
     if isinstance(error, Permanent) and error.where is None:
-        subject = f"{error.subject} of {plan.name}" if error.subject else plan.name
+        of_chart = error.subject and error.subject != plan.name
+        subject = f"{error.subject} of {plan.name}" if of_chart else plan.name
         return (loaded.marks.problem(error.code, plan.path, error.reason, error.hint, subject=subject),)
     return (error,)
 
@@ -128,11 +133,12 @@ def declared_at(pointer: Path, plan: ReleasePlan, loaded: LoadedFleet) -> tuple[
     if plan.kind == "own" or _depth(pointer, own) >= max(1, len(pointer) - 1):
         return (*base, *pointer), True
     first = str(pointer[0]) if pointer else ""
+    below = pointer[1:] if first in _WHOLE else ()
     made = _MADE.get(plan.kind, {}).get(first)
     if made is not None:
-        return (*plan.path, *made, *pointer[1:]), False
+        return (*plan.path, *made, *below), False
     if plan.workload is not None and first in _OF_WORKLOAD:
-        return ("workloads", plan.workload, *_OF_WORKLOAD[first], *pointer[1:]), False
+        return ("workloads", plan.workload, *_OF_WORKLOAD[first], *below), False
     if first == "imageRegistry":
         return ("sites", loaded.fleet.clusters[plan.cluster].site, "mirrors", "images"), False
     if first == "vendors":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from causeway.cluster import readiness
@@ -31,12 +32,17 @@ class Watch:
     namespace: str
     on_progress: Callable[[ReleaseStep], None]
     hopeless: bool = False
+    _before: frozenset[str] = frozenset()
+    """Pods that were in trouble before this release began; it may be what mends them."""
     _over: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _pulling_since: float | None = None
     _last: tuple[str, float] = ("", 0.0)
 
     def __enter__(self) -> Watch:
+        with suppress(CausewayError):
+            found = readiness.look(self.api, self.documents, self.namespace)
+            self._before = frozenset(pod for each in found for pod in (*each.hopeless, *each.pulling))
         self._thread = threading.Thread(target=self._watch, name="release-watch", daemon=True)
         self._thread.start()
         return self
@@ -55,10 +61,10 @@ class Watch:
 
     def _look(self, found: tuple[readiness.NotReady, ...]) -> None:
         now = time.monotonic()
-        pulling = any(each.pulling for each in found)
+        pulling = any(each.pulling - self._before for each in found)
         self._pulling_since = (self._pulling_since or now) if pulling else None
         too_long = self._pulling_since is not None and now - self._pulling_since > _PULL_S
-        self.hopeless = self.hopeless or too_long or any(each.hopeless for each in found)
+        self.hopeless = self.hopeless or too_long or any(each.hopeless - self._before for each in found)
         if not found:
             return
         text = f"waiting for {found[0].key}: {found[0].text}"
