@@ -85,21 +85,23 @@ def test_causeway_env_names_the_fleets_files_and_makes_pulumis_folders(tmp_path:
     assert subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout == str(kubeconfig)
 
 
-def test_causeway_env_lets_plain_ansible_find_the_hosts_while_the_sandbox_is_up(tmp_path: Path) -> None:
+def test_causeway_env_lets_plain_ansible_read_the_declaration_and_reach_the_sandbox_while_it_is_up(
+    tmp_path: Path,
+) -> None:
     home = tmp_path / ".causeway" / "sandbox" / "north-1"
     home.mkdir(parents=True)
-    (tmp_path / "inventory" / "mine").mkdir(parents=True)
-    (tmp_path / "inventory" / "mine" / "fleet.yaml").write_text("name: north-1\n", "utf-8")
+    declaration = tmp_path / "inventory" / "mine" / "fleet.yaml"
+    declaration.parent.mkdir(parents=True)
+    declaration.write_text("name: north-1\n", "utf-8")
     environ = {name: value for name, value in os.environ.items() if name not in {"CAUSEWAY_HOME", "CAUSEWAY_FLEET"}}
-    command = [sys.executable, "-m", "causeway.cli.app", "env", "--fleet", str(tmp_path / "inventory" / "mine")]
+    command = [sys.executable, "-m", "causeway.cli.app", "env", "--fleet", str(declaration.parent)]
 
-    def inventory() -> str | None:
+    def chosen() -> dict[str, str]:
         done = subprocess.run([*command, "--json"], env=environ, capture_output=True, check=True)
-        chosen: dict[str, str] = json.loads(done.stdout)["variables"]
-        return None if "ANSIBLE_CONFIG" in chosen else chosen.get("ANSIBLE_INVENTORY")
+        return dict(json.loads(done.stdout)["variables"])
 
-    assert inventory() is None
+    found = chosen()
+    assert (Path(found["ANSIBLE_CONFIG"]).name, found["ANSIBLE_INVENTORY"]) == ("ansible.cfg", str(declaration))
+    assert "ANSIBLE_SSH_COMMON_ARGS" not in found
     (home / "ssh_config").touch()
-    if (Path(__file__).parents[2] / "ansible.cfg").is_file():
-        pytest.skip("this checkout's ansible.cfg names the inventory")
-    assert inventory() == str(home / "hosts.ini")
+    assert str(home / "ssh_config") in chosen()["ANSIBLE_SSH_COMMON_ARGS"]

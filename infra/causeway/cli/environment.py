@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from causeway.assets import checkout, home_root
+from causeway.assets import checkout, home_root, playbooks
 from causeway.errors import Permanent
 from causeway.sandbox.layout import declared_name, layout
 from causeway.sandbox.ssh import ansible_environment
@@ -21,8 +21,8 @@ def environment(fleet: Path) -> dict[str, str]:
     """
     places = _places(fleet.absolute())
     chosen = _sandbox_access(fleet.absolute()) | variables(places, os.environ)
-    if "ANSIBLE_CONFIG" in chosen:  # it names the inventory
-        chosen.pop("ANSIBLE_INVENTORY", None)
+    if "ANSIBLE_CONFIG" in chosen:  # it enables the plugin that reads the declaration itself
+        chosen["ANSIBLE_INVENTORY"] = str(fleet.absolute() / "fleet.yaml")
     places.pulumi_home.mkdir(parents=True, exist_ok=True)
     places.state.mkdir(parents=True, exist_ok=True)
     return chosen
@@ -50,6 +50,12 @@ def _sandbox_access(fleet: Path) -> dict[str, str]:
     return dict(ansible_environment(place)) if place.ssh_config.is_file() else {}
 
 
+def _ansible_config(home: Path) -> Path:
+    """The configuration at the top of the checkout, or of the fleet's own repository; else the playbooks' own."""
+    own = (checkout() or home.parent) / "ansible.cfg"
+    return own if own.is_file() else playbooks() / "ansible.cfg"
+
+
 def _places(fleet: Path) -> Places:
     home = home_root(fleet, os.environ)
     try:
@@ -61,5 +67,5 @@ def _places(fleet: Path) -> Places:
         fleet=fleet,
         home=home,
         kubeconfig=layout(name, home, os.environ).home / "kubeconfig",
-        ansible_config=(checkout() or home.parent) / "ansible.cfg",
+        ansible_config=_ansible_config(home),
     )
