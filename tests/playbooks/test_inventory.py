@@ -93,7 +93,9 @@ def test_connections_of_two_fleets_are_apart(fleet: Path) -> None:
 
 def test_a_declaration_with_errors_ends_ansible_with_all_of_them(fleet: Path) -> None:
     fleet.write_text(
-        fleet.read_text().replace("country: CN", "country: XX", 1).replace("purpose: inference", "purpose: x")
+        fleet.read_text()
+        .replace("time_zone: Asia/Shanghai", "time_zone: Nowhere")
+        .replace("purpose: inference", "purpose: x")
     )
     done = ansible("ansible-playbook", "-i", str(fleet), str(PLAYBOOKS / "facts.yml"))
     assert done.returncode == 1
