@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from causeway.cluster.model import Nodes
 from causeway.hosts.bring_back import bring_back
-from causeway.hosts.classify import Candidate
-from causeway.hosts.leave import put_back, take_out
+from causeway.hosts.classify import Candidate, Need
+from causeway.hosts.leave import hush, put_back, take_out
 from causeway.hosts.model import Phase
 from causeway.hosts.play import QUIESCE, HostEnd, PlayEnd, play
 from causeway.hosts.session import Session, Wave
@@ -37,6 +37,8 @@ def carry(
     rest = [host for host in hosts if not (host.empties and host.node is not None)]
     ready = _empty(session, nodes, emptied, wave, may_begin) if nodes is not None else []
     ready = _quiesce(session, nodes, ready, wave) if nodes is not None else []
+    if nodes is not None:
+        hush(session, nodes, [host for host in rest if host.need is Need.JOIN and host.node is not None])
     work = [*ready, *rest]
     if not work:
         return []
@@ -162,8 +164,10 @@ def _note_failure(session: Session, name: str, one: HostEnd, wave: Wave) -> None
 
 
 def _is_held(host: Candidate) -> bool:
-    """Whether a host's node still carries what a rollout does to it."""
-    return host.node is not None and (host.node.mark is not None or not host.node.operands)
+    """Whether a host's node carries what a rollout does to it."""
+    if host.node is None:
+        return False
+    return host.need is Need.JOIN or host.node.mark is not None or not host.node.operands
 
 
 def _free(session: Session, names: Sequence[str]) -> None:

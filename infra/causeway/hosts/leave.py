@@ -5,6 +5,7 @@ Whatever goes wrong before anything on the host was changed is undone: a host th
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -44,6 +45,22 @@ def take_out(session: Session, nodes: Nodes, hosts: Sequence[Candidate], wave: W
 
     with ThreadPoolExecutor(min(AT_ONCE, len(hosts)), "leave") as threads:
         return dict(zip((host.name for host in hosts), threads.map(one, hosts), strict=True))
+
+
+def hush(session: Session, nodes: Nodes, hosts: Sequence[Candidate]) -> None:
+    """Keep device plugin and exporter off nodes of hosts that join, so that nothing is scheduled before all is proved.
+
+    Nothing runs there: what the cluster does not do for us now takes nothing away.
+    """
+
+    def one(host: Candidate) -> None:
+        with contextlib.suppress(CausewayError):
+            nodes.operands(host.name, on=False)
+            nodes.wait_operands_gone(host.name, OPERANDS_GONE_S, session.around.cancelled)
+
+    if hosts:
+        with ThreadPoolExecutor(min(AT_ONCE, len(hosts)), "hush") as threads:
+            list(threads.map(one, hosts))
 
 
 def _leave(session: Session, nodes: Nodes, host: Candidate, wave: Wave) -> Left:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import tempfile
@@ -66,12 +67,13 @@ def close_masters(folder: Path) -> None:
         return
     closing = [
         subprocess.Popen(
-            ["ssh", "-F", "/dev/null", "-O", "exit", "-o", f"ControlPath={socket}", "master"],
+            ["ssh", "-F", "/dev/null", "-O", "exit", "-o", f"ControlPath={path}", "master"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        for socket in sockets(folder).iterdir()
+        for path in sockets(folder).iterdir()
+        if _listens(path)
     ]
     for process in closing:
         try:
@@ -79,6 +81,16 @@ def close_masters(folder: Path) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _listens(path: Path) -> bool:
+    """Whether a master is behind a socket; one that was killed has left it."""
+    with socket.socket(socket.AF_UNIX) as line:
+        try:
+            line.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def sweep(environment: Mapping[str, str]) -> int:

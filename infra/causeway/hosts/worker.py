@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -115,15 +115,27 @@ def end_all() -> None:
 
 
 def descendants(pid: int) -> list[int]:
-    """Processes below one, by the parents that `ps` tells."""
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-    parents = [tuple(map(int, line.split())) for line in listed.splitlines()]
+    """Processes below one."""
+    parents = list(_parents())
     found: list[int] = []
     ring = {pid}
     while ring:
         ring = {child for child, parent in parents if parent in ring}
         found += ring
     return found
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    """(process, parent) of every process."""
+    if not Path("/proc/self/stat").is_file():
+        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+        for line in listed.splitlines():
+            pid, parent = line.split()
+            yield int(pid), int(parent)
+        return
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            yield int(path.parent.name), int(path.read_text(errors="replace").rpartition(")")[2].split()[1])
 
 
 def main() -> int:
