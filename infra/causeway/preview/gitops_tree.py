@@ -1,6 +1,6 @@
 """Keeps a folder as a rendered tree says: writes what differs, removes what it wrote before and nothing else.
 
-`.causeway-render.json` in the folder lists what was written, with digests. It is written before the files, with old and
+`.causeway-render` in the folder lists what was written, with digests. It is written before the files, with old and
 new ones, and after them, with those that are left: however a run ends, the next one knows every file that is ours.
 """
 
@@ -17,7 +17,8 @@ from pathlib import Path, PurePosixPath
 
 from causeway.errors import CausewayError, Permanent, Problems, Retryable
 
-LIST = ".causeway-render.json"
+LIST = ".causeway-render"
+"""JSON, without an ending by which kubectl or a controller would take it for an object."""
 _SCHEMA = "causeway/render-files/v1"
 _ASIDE = ".causeway-render.new"
 
