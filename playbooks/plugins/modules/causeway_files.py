@@ -49,10 +49,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 
 def present(path):
-    """Text and mode of a file; None where there is none."""
+    """Text, mode and owner of a file; None where there is none."""
     try:
         with path.open("rb") as stream:
-            return stream.read().decode("utf-8", "replace"), os.fstat(stream.fileno()).st_mode & 0o7777
+            told = os.fstat(stream.fileno())
+            return stream.read().decode("utf-8", "replace"), told.st_mode & 0o7777, told.st_uid
     except FileNotFoundError:
         return None
 
@@ -89,7 +90,7 @@ def main():
         path, text, mode = Path(file["path"]), file["text"].rstrip("\n") + "\n", int(file["mode"], 8)
         try:
             before = present(path)
-            if before == (text, mode):
+            if before == (text, mode, os.geteuid()):
                 continue
             if not module.check_mode:
                 write(path, text, mode)
