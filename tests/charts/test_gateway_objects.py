@@ -61,6 +61,10 @@ def test_a_backend_of_this_cluster_is_reached_replica_by_replica(helm: Helm) -> 
     assert own["health_checks"][0]["http_health_check"] == {"path": "/health"}
 
 
+def test_a_replica_that_leaves_its_service_gets_nothing_new_although_it_is_well(helm: Helm) -> None:
+    assert clusters(config(helm, "split"))["own.doubao-h20"]["ignore_health_on_host_removal"] is True
+
+
 def test_a_backend_of_another_cluster_is_reached_by_its_address(helm: Helm) -> None:
     found = clusters(config(helm, "clusters"))
     remote = found["own.cn-north-inference-2.doubao-ascend"]

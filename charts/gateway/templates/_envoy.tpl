@@ -192,6 +192,8 @@ virtual_hosts:
 type: STRICT_DNS
 connect_timeout: {{ $values.connectTimeoutSeconds }}s
 respect_dns_ttl: true
+# a replica that is to stop leaves the Service at once and is well until its last request has ended: nothing new for it
+ignore_health_on_host_removal: true
 dns_lookup_family: V4_PREFERRED
 lb_policy: LEAST_REQUEST
 circuit_breakers:
