@@ -131,13 +131,14 @@ class Helm:
     program: Path
     home: Path
     kubeconfig: Path | None = None
+    context: str = ""
 
-    def run(self, *words: str, stdin: str | None = None, timeout: float = 120) -> str:
+    def run(self, *words: str, stdin: str | None = None, timeout: float = 180) -> str:
         """Helm's output. Raises Refused when it fails."""
         environment = {"PATH": os.defpath, "HOME": str(self.home)}
         environment |= {f"HELM_{kind}_HOME": str(self.home / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
         # without a kubeconfig nothing may be asked of any cluster
-        environment["KUBECONFIG"] = str(self.kubeconfig or self.home / "no-kubeconfig")
+        environment |= {"KUBECONFIG": str(self.kubeconfig or self.home / "none"), "HELM_KUBECONTEXT": self.context}
         done = subprocess.run(
             [str(self.program), *words], env=environment, input=stdin, capture_output=True, text=True, timeout=timeout,
             check=False,
@@ -233,9 +234,10 @@ class ChartCluster:
             raise Refused(done.stderr + done.stdout)
         return done.stdout
 
-    def get(self, kind: str, name: str = "", *, namespace: str = "default", selector: str = "") -> Any:
-        """An object, or the list of all of a kind."""
-        words = ["get", kind, *([name] if name else []), "-n", namespace, "-o", "json"]
+    def get(self, kind: str, name: str = "", *, namespace: str | None = "default", selector: str = "") -> Any:
+        """An object, or the list of all of a kind; of all namespaces when `namespace` is None."""
+        place = ["--all-namespaces"] if namespace is None else ["-n", namespace]
+        words = ["get", kind, *([name] if name else []), *place, "-o", "json"]
         found = json.loads(self.kubectl(*words, *(["-l", selector] if selector else [])))
         return found if name else found["items"]
 

@@ -186,3 +186,13 @@ def test_shares_of_a_lease_are_told_for_each_cluster() -> None:
     assert [(lease.share, lease.quantity) for lease in plan.clusters["my-johor-training"].leases] == [(24, 40)]
     assert [(lease.share, lease.quantity) for lease in plan.clusters["second"].leases] == [(16, 40)]
     assert plan.clusters[NORTH].leases == ()
+
+
+def test_a_gateway_without_a_pool_bears_the_vendors_taints_only_where_every_host_has_one() -> None:
+    key = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+    assert released(cluster="sg-cloud-serving")["cici-gateway"].values["tolerations"] == [key]
+
+    def with_plain_nodes(document: Document) -> None:
+        document["clusters"]["sg-cloud-serving"]["pools"]["system"] = {"nodes": 1, "lease": "sg-cloud-h200"}
+
+    assert "tolerations" not in released(with_plain_nodes, "sg-cloud-serving")["cici-gateway"].values

@@ -108,7 +108,7 @@ def inference(workload: Workload, part: WorkloadPart, cluster: Cluster, site: Si
         replicas=part.replicas,
         accelerator=_accelerator(pool, part.accelerators_per_replica, catalog),
         nodeSelector={POOL_LABEL: part.pool} if part.pool else None,
-        tolerations=_tolerations(pool, catalog),
+        tolerations=_tolerations(pool, cluster, catalog),
         onDrain=workload.on_drain,
         drainTimeoutSeconds=int(pool.rollout.drain_timeout.total_seconds()) if pool else None,
         weight=part.weight,
@@ -134,7 +134,7 @@ def training(
         accelerator=_accelerator(pool, part.accelerators_per_replica, catalog),
         fabric=pool.fabric and _known(kind=pool.fabric.kind, portsPerHost=pool.fabric.ports_per_host),
         nodeSelector={POOL_LABEL: part.pool},
-        tolerations=_tolerations(pool, catalog),
+        tolerations=_tolerations(pool, cluster, catalog),
         checkpoint=train.checkpoint,
         startsOn=train.starts_on.isoformat() if train.starts_on else None,
         endsOn=train.ends_on.isoformat(),
@@ -178,7 +178,7 @@ def gateway(
         host=workload.gateway.host if workload.gateway else None,
         api=None if upstream else _api(workload),
         nodeSelector={POOL_LABEL: pool} if pool else None,
-        tolerations=_tolerations(place.cluster.pools[pool] if pool else None, catalog),
+        tolerations=_tolerations(place.cluster.pools[pool] if pool else None, place.cluster, catalog),
         replicas=place.part.replicas if place.part else None,
         upstream=upstream
         and {
@@ -249,11 +249,24 @@ def _accelerator(pool: Pool | None, count: int, catalog: Catalog) -> Values | No
     )
 
 
-def _tolerations(pool: Pool | None, catalog: Catalog) -> list[Values] | None:
-    if pool is None or pool.accelerator is None or pool.accelerator not in catalog.accelerators:
+def _tolerations(pool: Pool | None, cluster: Cluster, catalog: Catalog) -> list[Values] | None:
+    """The taint of a pool's vendor. Without a pool those of all, where no host of the cluster is without one."""
+    if pool is not None:
+        taint = _taint(pool, catalog)
+        return [_bears(taint)] if taint else None
+    taints = {_taint(each, catalog) for each in cluster.pools.values()}
+    return [_bears(taint) for taint in sorted(filter(None, taints))] if taints and None not in taints else None
+
+
+def _taint(pool: Pool, catalog: Catalog) -> str | None:
+    if pool.accelerator is None or pool.accelerator not in catalog.accelerators:
         return None
     plugin = catalog.device_plugin_of(pool.accelerator)
-    return [{"key": plugin.taint, "operator": "Exists", "effect": "NoSchedule"}] if plugin and plugin.taint else None
+    return plugin.taint if plugin else None
+
+
+def _bears(taint: str) -> Values:
+    return {"key": taint, "operator": "Exists", "effect": "NoSchedule"}
 
 
 def _known(**values: Any) -> Values:
