@@ -21,7 +21,7 @@ from causeway.errors import CausewayError, Permanent
 
 HELM = "helm"
 """The field manager that Helm calls itself."""
-_BY_HAND = re.compile(r"^(?:kubectl|k9s|lens|helm|causeway|Mozilla|node-fetch)", re.IGNORECASE)
+_BY_HAND = re.compile(r"^(?:kubectl|before-first-apply|k9s|lens|helm|causeway|Mozilla|node-fetch)", re.IGNORECASE)
 """Managers behind which people stand; what they wrote gives way to the declaration. All others are controllers."""
 _CONFLICT = re.compile(r'conflict with "(?P<manager>[^"]+)"')
 _AT_ONCE = 8
