@@ -21,7 +21,7 @@ from tests.sandbox.small_fleet import REPOSITORY, Sandbox
 
 HERE = Path(__file__).parent
 PLAYBOOKS = REPOSITORY / "playbooks"
-TIMEOUT_S = 400
+TIMEOUT_S = 900
 
 
 def declaration(name: str) -> str:
