@@ -43,7 +43,8 @@ def words(name: str, variables: Mapping[str, Any], config: str | None) -> list[s
         variables: its connection variables.
         config: value of `CAUSEWAY_SSH_CONFIG`.
     """
-    found = ["ssh", *STRICT, "-o", f"ConnectTimeout={CONNECT_TIMEOUT_S}"]
+    # a master that the user's own configuration would start would stay behind
+    found = ["ssh", *STRICT, "-o", "ControlMaster=no", "-o", f"ConnectTimeout={CONNECT_TIMEOUT_S}"]
     found += shlex.split(common_arguments(variables, config))
     found += shlex.split(str(variables.get("ansible_ssh_extra_args") or ""))
     for flag, key in (("-l", "ansible_user"), ("-p", "ansible_port"), ("-i", "ansible_ssh_private_key_file")):
