@@ -166,6 +166,14 @@ def test_only_ports_with_other_addresses_are_set() -> None:
     assert found["disruption"] == "drain"
 
 
+def test_a_gateway_that_nobody_declared_stays() -> None:
+    ports, has = (
+        ascend.ports(["10.21.1.1/16"], ""),
+        ascend.hccn_conf("address_0=10.21.1.1\nnetmask_0=255.255.0.0\ngateway_0=10.21.0.1"),
+    )
+    assert ascend.plan(facts(**OLD), wanted(ports=ports, configured=has))["ports"] == []
+
+
 def test_an_address_that_is_none_names_its_npu() -> None:
     with pytest.raises(Exception, match=r"fabric-address: 10\.21\.1\.300/16 of NPU 1 is no IPv4 address"):
         ascend.ports(["10.21.1.1/16", "10.21.1.300/16"], "")
@@ -199,9 +207,21 @@ def test_what_is_left_is_kept_as_far_as_it_can_be_named() -> None:
         "ops_8.5.0.run",
         "toolkit_8.5.0.run",
     ]
-    kept = ascend.stack_files(asked)
+    kept = ascend.stack_files({"previous": {}}, asked)
     assert kept[:2] == ["driver_25.5.2.run", "firmware_7.8.0.7.220.run"]
     assert kept[2:] == ["container_toolkit_7.3.0.run", "toolkit_8.5.1.run", "ops_8.5.1.run"]
+
+
+def test_a_change_that_failed_in_the_middle_leaves_what_it_left_before() -> None:
+    asked = wanted(**NEW)
+    first = ascend.note({}, facts(**OLD), asked)
+    assert (first["previous"]["driver"], first["previous"]["firmware"]) == ("25.5.0", "7.8.0.5.216")
+    halfway = facts("25.5.0", NEW["firmware"])
+    assert ascend.note(first, halfway, asked) == first
+    assert ascend.note(first, facts(**NEW), wanted())["previous"]["driver"] == "25.5.2"
+    assert ascend.note({}, facts(None, None), asked)["previous"] == {}
+    kept = ascend.stack_files(first, asked)
+    assert kept == ["driver_25.5.2.run", "firmware_7.8.0.7.220.run", "driver_25.5.0.run", "firmware_7.8.0.5.216.run"]
 
 
 @pytest.mark.parametrize(

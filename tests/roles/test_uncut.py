@@ -114,18 +114,25 @@ def test_a_command_runs_once_and_each_further_call_runs_it_anew(uncut: Uncut) ->
     assert done.changed(HOST) == [RUN]
     assert (done.said(HOST, RUN)["outcome"], done.said(HOST, RUN)["attached"]) == ("succeeded", False)
     assert done.said(HOST, RUN)["log"] == ["all is done"]
-    assert uncut.play(command=QUICK).worked().said(HOST, RUN)["attached"] is False
+    folder = f"/var/lib/causeway/units/{KEY}"
+    assert uncut.fleet.does(HOST, f"stat -c %a {folder} {folder}/log").split() == ["700", "600"]
+    request = json.loads(uncut.fleet.does(HOST, f"cat {folder}/request.json"))
+    taken = json.loads(uncut.fleet.does(HOST, f"cat {folder}/acknowledged.json"))
+    assert request["argv"] == ["/bin/sh", "-c", QUICK]
+    assert (taken["id"], taken["code"], taken["status"]) == (request["id"], "exited", "0")
+    again = uncut.play(command=QUICK, settle=True).worked()
+    assert again.changed(HOST) == [RUN]
+    assert again.said(HOST, RUN)["attached"] is False
     assert uncut.marks() == 2
-    assert uncut.play(settle=True).worked().changed(HOST) == []
 
 
 @pytest.mark.parametrize(
     ("command", "said"),
     [
         ("echo ERROR: chip 3 refuses >&2; echo bye; exit 7", "ended with status 7: ERROR: chip 3 refuses"),
-        ("echo nothing to do", "ended with status 0: nothing to do"),
-        ("kill -SEGV $$", "ended by signal SEGV|crashed with signal SEGV"),
-        ("exec /no/such/program", "ended with status 127: .*not found"),
+        pytest.param("echo nothing to do", "ended with status 0: nothing to do", marks=pytest.mark.slow),
+        pytest.param("kill -SEGV $$", "ended by signal SEGV|crashed with signal SEGV", marks=pytest.mark.slow),
+        pytest.param("exec /no/such/program", "ended with status 127: .*not found", marks=pytest.mark.slow),
     ],
 )  # fmt: skip
 def test_a_failure_says_what_the_log_says_and_what_to_do(uncut: Uncut, command: str, said: str) -> None:
@@ -153,6 +160,7 @@ def test_a_killed_run_loses_nothing_and_the_next_one_attaches(uncut: Uncut) -> N
     assert uncut.marks() == 1
 
 
+@pytest.mark.slow
 def test_a_result_that_came_while_nobody_looked_is_taken_over_once(uncut: Uncut) -> None:
     uncut.begin().kill()
     uncut.begin(key="demo-other", command=f"{LONG}; exit 3").kill()
@@ -193,6 +201,7 @@ def test_a_reboot_in_good_order_waits_for_the_command_and_the_run_takes_the_resu
     assert uncut.marks() == 1
 
 
+@pytest.mark.slow
 def test_a_power_loss_is_told_and_the_command_runs_anew(uncut: Uncut) -> None:
     uncut.begin().kill()
     uncut.fleet.sandbox.run("power", HOST, "off", "--cut")
@@ -202,13 +211,3 @@ def test_a_power_loss_is_told_and_the_command_runs_anew(uncut: Uncut) -> None:
     assert settled.changed(HOST) == []
     uncut.play(command=QUICK).worked()
     assert uncut.marks() == 2
-
-
-def test_what_lies_on_the_host_is_for_root_alone_and_complete(uncut: Uncut) -> None:
-    uncut.play(command=QUICK).worked()
-    folder = f"/var/lib/causeway/units/{KEY}"
-    assert uncut.fleet.does(HOST, f"stat -c %a {folder} {folder}/log").split() == ["700", "600"]
-    request = json.loads(uncut.fleet.does(HOST, f"cat {folder}/request.json"))
-    taken = json.loads(uncut.fleet.does(HOST, f"cat {folder}/acknowledged.json"))
-    assert request["argv"] == ["/bin/sh", "-c", QUICK]
-    assert (taken["id"], taken["code"], taken["status"]) == (request["id"], "exited", "0")

@@ -44,15 +44,15 @@ def plan(facts: Facts, wanted: Wanted) -> dict[str, Any]:
 
     Returns:
         `boards`, `cann`, `runtime`: what to install, in order, each `part`, `file`, `version`, `title`, the installer's
-        `options` and its word of `success`; `ports`: devices whose addresses are to be set; `deferred`: why firmware has
-        to wait for a reboot; `disruption`, `summary`, `reboot_reasons`.
+        `options` and its word of `success`; `ports`: devices whose addresses are to be set; `deferred`: why the
+        firmware has to wait for a reboot; `disruption`, `summary`, `reboot_reasons`.
     """
     boards, deferred = _boards(facts, wanted)
     cann, runtime = _cann(facts, wanted), _runtime(facts, wanted)
     ports = [
         port
         for device, port in sorted(wanted["ports"].items(), key=_by_number)
-        if port != wanted["configured"].get(device)
+        if _other_keys(port, wanted["configured"].get(device) or {})
     ]
     parts = [f"{step['part']} {step['version']}" for step in (*boards, *cann, *runtime)]
     kinds = ["reboot"] * bool(boards) + ["drain"] * bool(ports) + ["restart"] * bool(runtime)
@@ -66,6 +66,11 @@ def plan(facts: Facts, wanted: Wanted) -> dict[str, Any]:
         "summary": ", ".join([*parts, *([f"addresses of {len(ports)} NPUs"] if ports else [])]),
         "reboot_reasons": _reboot_reasons(facts, wanted, boards, deferred),
     }
+
+
+def _other_keys(port: Mapping[str, Any], has: Mapping[str, Any]) -> list[str]:
+    """What of a port's addresses is another than declared; what is not declared may be anything."""
+    return [key for key in ("address", "netmask", "gateway") if port[key] and has.get(key) != port[key]]
 
 
 def _by_number(item: tuple[str, Any]) -> int:
@@ -170,22 +175,26 @@ def _reboot_reasons(facts: Facts, wanted: Wanted, boards: Sequence[Mapping[str, 
 
 
 def previous(facts: Facts) -> dict[str, Any]:
-    """The stack that a host leaves, for the way back; empty on a fresh host."""
+    """The stack that a host has, for the way back; empty on a fresh host."""
     driver = facts["driver"]
     if driver["installed"] is None:
         return {}
-    firmware = driver["firmware"] or driver.get("firmware_installed")
-    return {"driver": driver["installed"], "firmware": firmware, "toolkit": driver["toolkit"],
-            "container_toolkit": driver["container_toolkit"]}  # fmt: skip
+    return {
+        "driver": driver["installed"],
+        "firmware": driver["firmware"] or driver.get("firmware_installed"),
+        "toolkit": driver["toolkit"],
+        "parts": driver.get("toolkits", {}).get(driver["toolkit"], []),
+        "container_toolkit": driver["container_toolkit"],
+    }
 
 
 def previous_files(found: Mapping[str, Any], facts: Facts, wanted: Wanted) -> list[str]:
     """Packages of what is about to be replaced, as far as they can be named: with them the host can go back."""
-    driver, before = facts["driver"], previous(facts)
+    before = previous(facts)
     if not before:
         return []
     versions = {part: before[part] for part in ("driver", "firmware", "container_toolkit")}
-    versions.update(dict.fromkeys(driver.get("toolkits", {}).get(before["toolkit"], []), before["toolkit"]))
+    versions.update(dict.fromkeys(before["parts"], before["toolkit"]))
     touched = {step["part"] for step in (*found["boards"], *found["runtime"])}
     touched |= set(versions) - {"driver", "firmware", "container_toolkit"} if found["cann"] else set()
     return [
@@ -195,11 +204,30 @@ def previous_files(found: Mapping[str, Any], facts: Facts, wanted: Wanted) -> li
     ]
 
 
-def stack_files(wanted: Wanted) -> list[str]:
-    """Packages of the stack that is wanted: those that are at hand may stay."""
-    versions = {part: wanted[part] for part in ("driver", "firmware", "container_toolkit")}
-    versions.update(dict.fromkeys(wanted["parts"], wanted["toolkit"]))
-    return [file_name(wanted["files"], part, version) for part, version in versions.items() if version]
+def note(noted: Mapping[str, Any], facts: Facts, wanted: Wanted) -> dict[str, Any]:
+    """What is written down before a change: the stack that the host leaves, and the one it goes to.
+
+    Args:
+        noted: what was written down before. While the host goes to the same stack it stays, for a change that failed in
+            the middle leaves neither the old stack nor the new one.
+    """
+    towards = {part: wanted[part] for part in ("driver", "firmware", "toolkit", "container_toolkit")}
+    same = noted.get("towards") == towards and noted.get("previous")
+    return {"previous": noted["previous"] if same else previous(facts), "towards": towards}
+
+
+def stack_files(noted: Mapping[str, Any], wanted: Wanted) -> list[str]:
+    """Packages that may stay on the host: those of the stack it goes to, and of the one it leaves, as `note` says."""
+    found = []
+    for stack in (wanted, noted["previous"]):
+        versions = {part: stack.get(part) for part in ("driver", "firmware", "container_toolkit")}
+        versions.update(dict.fromkeys(stack.get("parts") or (), stack.get("toolkit")))
+        found += [
+            file_name(wanted["files"], part, each)
+            for part, each in versions.items()
+            if each and part in wanted["files"]
+        ]
+    return list(dict.fromkeys(found))
 
 
 def way_back(found: Mapping[str, Any], facts: Facts, wanted: Wanted, at_hand: Iterable[str]) -> list[str]:
@@ -315,8 +343,8 @@ def _version_faults(facts: Facts, wanted: Wanted) -> list[str]:
     lacking = _lacking_parts(facts, wanted) if wanted["toolkit"] else []
     if lacking:
         found.append(
-            f"toolkit-version: {', '.join(lacking)} of CANN {wanted['toolkit']} lacks, {driver['toolkit'] or 'none'} is in "
-            f"use; to do: {READ_LOG}, and run again"
+            f"toolkit-version: {', '.join(lacking)} of CANN {wanted['toolkit']} lacks, {driver['toolkit'] or 'none'} "
+            f"is in use; to do: {READ_LOG}, and run again"
         )
     return [*found, *_runtime_faults(facts, wanted), *_problem_faults(facts)]
 
@@ -380,8 +408,7 @@ def _port_faults(facts: Facts, wanted: Wanted, configured: Mapping[str, Any]) ->
         found += [
             f"port-address: NPU {device} has {key} {has.get(key) or 'none'} and {port[key]} is wanted; "
             f"to do: run again, or look at `hccn_tool -i {device} -ip -g`"
-            for key in ("address", "netmask", "gateway")
-            if port.get(key) and has.get(key) != port[key]
+            for key in _other_keys(port, has)
         ]
     return found
 
@@ -415,7 +442,7 @@ def hccn_conf(text: str) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for match in re.finditer(r"^(address|netmask|gateway)_(\d{1,3})=(\S+)\s*$", text, re.MULTILINE):
         key, device, value = match.groups()
-        found.setdefault(device, {"device": int(device), "gateway": ""})[key] = value
+        found.setdefault(device, {})[key] = value
     return found
 
 
@@ -425,10 +452,11 @@ def hccn_answers(lines: Sequence[str]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     device = ""
     for line in lines:
-        if title := re.fullmatch(r"NPU (\d+)", line.strip()):
-            device = title.group(1)
+        title = re.fullmatch(r"NPU (\d+)", line.strip())
+        device = title.group(1) if title else device
         for key, pattern in patterns.items():
-            if match := re.match(pattern, line.strip()):
+            match = re.match(pattern, line.strip())
+            if match:
                 found.setdefault(device, {})[key] = match.group(1)
     return found
 
@@ -440,7 +468,7 @@ class FilterModule:
         """The filters, by the names that tasks call them."""
         return {
             "ascend_driver_plan": plan,
-            "ascend_driver_previous": previous,
+            "ascend_driver_note": note,
             "ascend_driver_previous_files": previous_files,
             "ascend_driver_stack_files": stack_files,
             "ascend_driver_way_back": way_back,
