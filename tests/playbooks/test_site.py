@@ -68,7 +68,8 @@ def test_a_host_that_is_not_what_was_declared_fails_with_all_that_differs_before
     ("variable", "value", "told"),
     [
         ("causeway__driver_role", "seedchip_driver", "role-missing: seedchip_driver"),
-        ("baseline_os__time_service", "sundial", "value of baseline_os__time_service must be one of"),
+        ("baseline_os__time_service", "sundial", "variable-wrong: value of baseline_os__time_service must be one of"),
+        ("baseline_os__hugepages", "8", "has no baseline_os__hugepages; to do: did you mean baseline_os__huge_pages?"),
     ],
 )
 def test_an_inventory_that_is_wrong_fails_before_the_host_is_asked_anything(
@@ -97,7 +98,9 @@ def test_the_lock_of_a_process_that_is_gone_from_this_machine_is_taken_over(flee
 
 def test_a_newer_kernel_is_refused_where_a_driver_is_to_be_built(fleet: RoleFleet) -> None:
     fleet.does(HOST, "touch /boot/vmlinuz-99.0.0-test")
-    run = fleet.play("site.yml", HOST, causeway__driver_role="nvidia_driver", nvidia_driver__driver_version="580.95.05")
+    asked = {"driver_version": "580.95.05", "expected_accelerators": 0, "mirror": "http://mirror.north.test"}
+    variables = {f"nvidia_driver__{name}": value for name, value in asked.items()}
+    run = fleet.play("site.yml", HOST, causeway__driver_role="nvidia_driver", **variables)  # type: ignore[arg-type]  # as above
     fleet.does(HOST, "rm /boot/vmlinuz-99.0.0-test")
     assert "kernel-pending: " in run.failure(HOST)
     assert run.changed(HOST) == []

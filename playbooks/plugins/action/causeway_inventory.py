@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from ansible import constants
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 DOCUMENTATION = """
 name: causeway_inventory
 short_description: Is the inventory of this host whole?
 description:
-  - Runs on the controller alone. Fails when a variable of the plan is missing, or a role cannot be found.
-  - Returns the options of each role's argument specification, for C(validate_argument_spec), and in C(validating) the
-    roles that have tasks C(validate).
+  - Runs on the controller alone. Fails when a variable of the plan is missing, a role cannot be found, a variable of a
+    role is not as its argument specification wants it, or the role has no such variable; all at once.
+  - Returns in C(validating) the roles that have tasks C(validate).
 options:
   roles: {description: Roles that the host's plays use., required: true, type: list, elements: str}
 """
@@ -38,28 +41,29 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Look at variables and roles."""
+        """Look at variables and roles; tell all that is wrong."""
         super().run(tmp, task_vars)
         known = task_vars or {}
         lacking = [f"causeway__{name}" for name in NEEDED if f"causeway__{name}" not in known]
         if lacking:
             return _failed(
-                f"inventory-incomplete: {', '.join(lacking)} of this host is missing",
-                "name the declaration itself as the inventory: -i inventory/NAME/fleet.yaml",
+                f"inventory-incomplete: {', '.join(lacking)} of this host is missing; to do: name the declaration "
+                "itself as the inventory: -i inventory/NAME/fleet.yaml"
             )
-        folders = {name: self._folder(str(name)) for name in self._task.args["roles"]}
-        missing = [name for name, folder in folders.items() if folder is None]
-        if missing:
-            return _failed(
-                f"role-missing: {', '.join(missing)} is in none of the folders of roles",
-                "write the role, or name its folder in roles_path of ansible.cfg",
-            )
+        folders = {str(name): self._folder(str(name)) for name in self._task.args["roles"]}
+        wrong = [
+            f"role-missing: {name} is in none of the folders of roles; to do: write the role, or name its folder in "
+            "roles_path of ansible.cfg"
+            for name, folder in folders.items()
+            if folder is None
+        ]
         found = {name: folder for name, folder in folders.items() if folder}
-        return {
-            "changed": False,
-            "options": {name: self._options(folder) for name, folder in found.items()},
-            "validating": [name for name, folder in found.items() if (folder / "tasks" / "validate.yml").is_file()],
-        }
+        for name, folder in found.items():
+            wrong += self._wrong_variables(name, self._options(folder), known)
+        if wrong:
+            return _failed(*wrong)
+        validating = [name for name, folder in found.items() if (folder / "tasks" / "validate.yml").is_file()]
+        return {"changed": False, "validating": validating}
 
     def _folder(self, role: str) -> Path | None:
         """Where Ansible finds a role."""
@@ -73,6 +77,19 @@ class ActionModule(ActionBase):
         said = self._loader.load_from_file(str(path)) if path.is_file() else {}
         return dict(said.get("argument_specs", {}).get("main", {}).get("options", {}))
 
+    def _wrong_variables(self, role: str, options: dict[str, Any], known: dict[str, Any]) -> Iterator[str]:
+        """Variables of a role that are not as it wants them, or that it does not have."""
+        if not options:
+            return
+        given = self._templar.template({name: known[name] for name in options if name in known})
+        answer = ArgumentSpecValidator(options).validate(given, validate_role_argument_spec=True)
+        for message in answer.error_messages:
+            yield f"variable-wrong: {message.rstrip('.')}; to do: see playbooks/roles/{role}/README.md"
+        for name in sorted(name for name in known if name.startswith(f"{role}__") and name not in options):
+            near = get_close_matches(name, options, 1)
+            hint = f"did you mean {near[0]}?" if near else f"see playbooks/roles/{role}/README.md"
+            yield f"variable-unknown: the role {role} has no {name}; to do: {hint}"
 
-def _failed(what: str, to_do: str) -> dict[str, Any]:
-    return {"failed": True, "msg": f"{what}; to do: {to_do}"}
+
+def _failed(*texts: str) -> dict[str, Any]:
+    return {"failed": True, "msg": "\n".join(texts)}
