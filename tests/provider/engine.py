@@ -34,17 +34,19 @@ class Project:
         stack: the stack's name.
         name: the project's name.
         environ: what the engine, the program and the provider see beside the usual.
+        plugin: folder of the provider; this checkout's own, or what `fake_plugin` made.
     """
 
     folder: Path
     stack: str = "sandbox.test"
     name: str = "tested"
     environ: dict[str, str] = field(default_factory=dict)
+    plugin: Path = TOP / "infra/plugin"
 
     def write(self, program: str) -> None:
         """Make the project with this program."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "Pulumi.yaml").write_text(PROJECT.format(name=self.name, plugin=TOP / "infra/plugin"))
+        (self.folder / "Pulumi.yaml").write_text(PROJECT.format(name=self.name, plugin=self.plugin))
         (self.folder / "__main__.py").write_text(program)
 
     @property
@@ -76,7 +78,7 @@ class Project:
         """Plain `pulumi`, as a user types it.
 
         Args:
-            expect: exit status; None for any.
+            expect: exit status; None for any but 0.
         """
         done = subprocess.run(
             [
@@ -95,7 +97,8 @@ class Project:
             timeout=180,
             check=False,
         )
-        assert expect is None or done.returncode == expect, done.stdout + done.stderr
+        good = done.returncode != 0 if expect is None else done.returncode == expect
+        assert good, done.stdout + done.stderr
         return done
 
     def preview(self) -> dict[str, dict[str, Any]]:
@@ -116,3 +119,12 @@ class Project:
             for path in self.folder.rglob("*")
             if path.is_file() and path.name not in skipped
         }
+
+
+def fake_plugin(folder: Path) -> Path:
+    """A folder with the provider of `fake_kinds`, whose hosts and clusters are files."""
+    folder.mkdir(parents=True)
+    program = folder / "pulumi-resource-causeway"
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={TOP} exec {sys.executable} -u -m tests.provider.fake_kinds "$@"\n')
+    program.chmod(0o755)
+    return folder

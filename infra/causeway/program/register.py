@@ -16,7 +16,7 @@ from causeway.program.lease import Lease
 from causeway.program.release import Release
 
 PLATFORM = "platform"
-OWN = "own"
+NOT_DONE = "not done: `causeway preview` tells its hosts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def _outputs(document: StackDocument, pools: Mapping[str, Baseline]) -> dict[str
         "cluster": document.cluster,
         "kubernetes": document.kubernetes,
         "rulesAsOf": document.on,
-        "hosts": {name: pool.state.apply(_counts) for name, pool in pools.items()},
+        "hosts": {name: pool.state.apply(_counts).recover(lambda _failure: NOT_DONE) for name, pool in pools.items()},
         "releases": [f"{each.inputs['namespace']}/{each.inputs['release']}" for each in document.releases],
         "leases": {
             name: f"{each['share']} of {each['quantity']} until {each['end']}" for name, each in document.leases.items()

@@ -22,7 +22,7 @@ from causeway.program.document import Extent, StackDocument
 from causeway.program.obstacles import refusal, refusing, stopping
 from causeway.program.register import Ready, register
 from causeway.program.secret_values import Sources, values
-from causeway.program.settle import settle
+from causeway.program.settle import give_up, settle
 from causeway.program.stacks import fleet_folder, project_folder, read_document, stack_parts
 
 NAMESPACE = "causeway"
@@ -37,7 +37,7 @@ async def _main() -> None:
     try:
         await settle(await _declare())
     except CausewayError as error:
-        raise pulumi.RunError(_told(error)) from None
+        give_up(_told(error))
 
 
 def _told(error: CausewayError) -> str:
@@ -104,7 +104,7 @@ async def _stop(document: StackDocument, stack: str) -> None:
         return
     refused = refusing(document, await _before(stack, document.cluster))
     if refused:
-        raise pulumi.RunError(refusal(refused, stack))
+        give_up(refusal(refused, stack))
     for each in stopped:
         pulumi.log.warn(f"was there before, nothing may extend it: {each.where}: [{each.rule}] {each.reason}")
 

@@ -8,27 +8,40 @@ with an error: the engine would delete what was not registered.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 import pulumi
+from pulumi import log
 from pulumi.runtime.rpc_manager import RPCManager
 from pulumi.runtime.settings import _get_rpc_manager
 from pulumi.runtime.stack import ResourceRegistrationFailed
+
+_TOLD = 32
+"""PYTHON_PROCESS_EXITED_AFTER_SHOWING_USER_ACTIONABLE_MESSAGE_CODE of `pulumi-language-python-exec`."""
 
 
 async def settle(resources: Sequence[pulumi.Resource]) -> None:
     """Wait until the engine has answered for each resource.
 
     Raises:
-        pulumi.RunError: some failed, or were left out since what they need failed. The engine tells why.
+        SystemExit: some failed, or were left out since what they need failed. The engine tells why.
     """
     failed = [resource for resource in resources if not await _registered(resource)]
     if not failed:
         return
     _forget_failures(_get_rpc_manager())
     names = ", ".join(sorted(resource._name for resource in failed))  # noqa: SLF001 - the SDK has no public name
-    raise pulumi.RunError(
-        f"not done: {names}. Each failure is told at its resource; what needs one that failed was left as it was."
-    )
+    give_up(f"not done: {names}. Each failure is told at its resource; what needs one that failed was left as it was.")
+
+
+def give_up(text: str) -> NoReturn:
+    """End the program with one message and nothing else.
+
+    Raises:
+        SystemExit: with the status by which the language host knows that the user was told what to do.
+    """
+    log.error(text)
+    raise SystemExit(_TOLD)
 
 
 async def _registered(resource: pulumi.Resource) -> bool:
