@@ -210,6 +210,29 @@ def test_an_eviction_that_a_budget_refuses_is_waited_for_and_told(scene: Scene, 
     assert set(scene.go(spec, outcome.states).states.values()) == {right(target)}
 
 
+def test_a_cluster_that_goes_away_during_a_drain_defers_the_host_and_the_next_run_puts_it_back(
+    scene: Scene, version: str
+) -> None:
+    target = next(VERSIONS)
+
+    def away(step: Progress) -> None:
+        if step.text == "waits for its workloads to leave":
+            for line in processes("kube-apiserver", str(scene.sandbox.place.home)):
+                os.kill(int(line.split()[0]), signal.SIGKILL)
+
+    try:
+        outcome = scene.go(scene.spec(target), before(version), [FIRST], observer=away)
+    finally:
+        scene.sandbox.run("up", "--clusters-only")
+    assert outcome.states[FIRST].startswith("deferred until the next run: the cluster's API does not answer")
+    assert outcome.states[FIRST].endswith("its node stays cordoned until then")
+    assert not outcome.over_budget
+    eventually(lambda: scene.cordoned() == {FIRST}, "the node to be as it was left", timeout=60)
+    eventually(lambda: scene.nodes().read([FIRST])[FIRST].ready, "the node to be ready", timeout=60)
+    assert scene.go(scene.spec(target), outcome.states, [FIRST]).states[FIRST] == right(target)
+    assert scene.cordoned() == set()
+
+
 def test_cancelled_ansible_stops_between_two_tasks_and_the_next_run_goes_on(scene: Scene, version: str) -> None:
     target = next(VERSIONS)
     asked: list[float] = []

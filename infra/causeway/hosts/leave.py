@@ -17,7 +17,8 @@ from causeway.hosts.model import Phase
 from causeway.hosts.patience import patiently
 from causeway.hosts.session import Session, Wave
 
-AT_ONCE = 16
+AT_ONCE = 64
+"""Hosts whose workloads leave at the same time; most of it is waiting."""
 OPERANDS_GONE_S = 120.0
 CHECKPOINT_S = 300.0
 

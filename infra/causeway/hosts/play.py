@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from causeway.errors import CausewayError
-from causeway.hosts import states
+from causeway.hosts import openssh, states
 from causeway.hosts.artifacts import LOG
 from causeway.hosts.model import Bundle, Phase, RunEnd, TaskEvent
 from causeway.hosts.session import Session, Wave
@@ -153,7 +153,9 @@ def _host_end(name: str, end: RunEnd, where: str, playbook: str) -> HostEnd:
     untouched = where in _BEFORE_CHANGE
     if name in end.unreachable:
         return HostEnd(
-            "unreachable", what=f"lost in {where or 'the first task'}: {end.unreachable[name]}", untouched=untouched
+            "unreachable",
+            what=f"lost in {where or 'the first task'}: {openssh.why(255, end.unreachable[name])}",
+            untouched=untouched,
         )
     if name in end.failed:
         code, what, hint = states.failure(end.failed[name], "task-failed")

@@ -7,6 +7,7 @@ by the next one, from any machine.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 
 from causeway.errors import CausewayError
@@ -84,7 +85,7 @@ def _settle(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> l
     """Note the hosts on which nothing is done in this run."""
     settle: dict[Need, Callable[[Candidate], None]] = {
         Need.LEAVE: lambda host: session.states.update({host.name: OUT_OF_SERVICE}),
-        Need.NOTHING: lambda host: session.done(host.name, "is right already"),
+        Need.NOTHING: lambda host: _right(session, host.name),
         Need.UNREACHABLE: lambda host: _unreachable(session, host),
         Need.LOCKED: lambda host: _locked(session, host),
         Need.UNKNOWN: lambda host: session.defer(
@@ -95,6 +96,15 @@ def _settle(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> l
         if host.need in settle:
             settle[host.need](host)
     return [host for host in hosts if host.need not in settle]
+
+
+def _right(session: Session, name: str) -> None:
+    """Nothing is to be done on a host; a run that was killed at its very end may not have given its traffic back."""
+    nodes = session.around.nodes
+    if nodes is not None and "shift_traffic" in session.spec.on_drain.values():
+        with contextlib.suppress(CausewayError):
+            nodes.shift_traffic(name, away=False)
+    session.done(name, "is right already")
 
 
 def _unreachable(session: Session, host: Candidate) -> None:
