@@ -59,9 +59,11 @@ def test_a_second_up_finds_every_stack_unchanged_and_speaks_to_no_host(deployed:
 
     watcher = threading.Thread(target=look)
     watcher.start()
-    ended = deployed.up()
-    over.set()
-    watcher.join()
+    try:
+        ended = deployed.up()
+    finally:
+        over.set()
+        watcher.join()
     assert ended.results() == {"east": "unchanged", "west": "unchanged"}
     assert seen == set()
     assert deployed.connections() == taken
@@ -101,9 +103,11 @@ def test_a_new_driver_reaches_a_pool_in_waves_with_one_host_out_at_most(deployed
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    ended = deployed.up()
-    over.set()
-    watcher.join()
+    try:
+        ended = deployed.up()
+    finally:
+        over.set()
+        watcher.join()
     assert ended.hosts() == dict.fromkeys(H20, "done")
     assert max(map(len, out)) == 1, "more than one host was out of service"
     assert {host for names in out for host in names} == set(H20)
