@@ -117,8 +117,8 @@ def test_an_ended_lease_takes_nothing_new_and_can_be_mended_and_wound_up(stack: 
     assert "was there before, nothing may extend it" in told
     assert [each["hosts"] for each in johor.runs() if "hosts" in each] == [["my-h200-02"]], "a broken host is mended"
 
-    refused = johor.project.pulumi("destroy", "--yes", expect=None)
-    assert "protected" in refused.stdout + refused.stderr
+    kept = johor.project.pulumi("destroy", "--yes", expect=None)
+    assert "protected" in kept.stdout + kept.stderr
 
     def approve(document: dict[str, Any]) -> None:
         approval = {"operation": "destroy", "subject": "johor-h200", "approved_by": "operations"}

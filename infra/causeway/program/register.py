@@ -36,10 +36,27 @@ class Ready:
     today: date
 
 
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What a cluster was made of: `pools` by name, and everything that the engine has to answer for."""
+
+    pools: Mapping[str, Baseline]
+    resources: tuple[pulumi.Resource, ...]
+
+
 def register(document: StackDocument, ready: Ready) -> tuple[pulumi.Resource, ...]:
     """Declare everything; nothing is waited for. Returns what the engine has to answer for."""
     site = Site(document.site)
     cluster = Cluster(document.cluster, pulumi.ResourceOptions(parent=site))
+    made = register_below(cluster, document, ready)
+    site.register_outputs({})
+    for name, value in _outputs(document, made.pools).items():
+        pulumi.export(name, value)
+    return (site, cluster, *made.resources)
+
+
+def register_below(cluster: Cluster, document: StackDocument, ready: Ready) -> Registered:
+    """Declare a cluster's leases, pools and workloads below it."""
     leases = [
         Lease(
             name,
@@ -51,10 +68,7 @@ def register(document: StackDocument, ready: Ready) -> tuple[pulumi.Resource, ..
     pools = {name: _pool(cluster, document, ready, name, inputs) for name, inputs in document.pools.items()}
     releases = _releases(cluster, document, ready, pools)
     cluster.register_outputs({"extents": {name: asdict(each) for name, each in document.extents.items()}})
-    site.register_outputs({})
-    for name, value in _outputs(document, pools).items():
-        pulumi.export(name, value)
-    return (site, cluster, *leases, *pools.values(), *releases)
+    return Registered(pools, (*leases, *pools.values(), *releases))
 
 
 def _named(inputs: Mapping[str, Any]) -> dict[str, Any]:
