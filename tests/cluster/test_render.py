@@ -49,7 +49,7 @@ def request(name: str = "one", chart: str = "sample", **values: object) -> Reque
 
 
 def test_one_helm_for_each_and_many_in_one_process_render_the_same(make: Make) -> None:
-    given = {"given": [1.5, "y", {"a.b": None}, True, "2026-01-02", 10**15]}
+    given = {"tell": True, "given": [1.5, "y", {"a.b": None}, True, "2026-01-02", 10**15]}
     asked = [request(f"q-{number}", "quirks", **given) for number in range(2)]
     ways = [make(str(way), together=way).render(asked) for way in (True, False)]
     assert ways[0] == ways[1]
