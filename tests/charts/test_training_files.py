@@ -36,7 +36,7 @@ def hccn_conf(folder: Path, host: int, devices: int = DEVICES) -> Path:
 def start(folder: Path, index: int, hosts: int, port: int, **changed: str) -> subprocess.Popen[str]:
     environment = {
         "PATH": os.defpath, "INDEX": str(index), "HOSTS": str(hosts), "DEVICES": str(DEVICES), "MASTER": "localhost",
-        "PORT": str(port), "HOST_ID": f"192.0.2.{index}", "TIMEOUT": "20",
+        "PORT": str(port), "HOST_ID": f"192.0.2.{index}", "TIMEOUT": "60",
         "HCCN_CONF": str(hccn_conf(folder, index)), "TABLE": str(folder / f"table-{index}.json"),
     } | changed  # fmt: skip
     command = [sys.executable, str(FILES / "rank_table.py")]
@@ -48,7 +48,7 @@ def test_all_hosts_get_one_table_whoever_comes_first(tmp_path: Path) -> None:
     early = [start(tmp_path, index, hosts, port) for index in (2, 1)]
     time.sleep(0.5)
     running = [*early, start(tmp_path, 0, hosts, port)]
-    ended = [(process.communicate(timeout=30), process.returncode) for process in running]
+    ended = [(process.communicate(timeout=60), process.returncode) for process in running]
     assert [status for _, status in ended] == [0, 0, 0], ended
     tables = [json.loads((tmp_path / f"table-{index}.json").read_text("utf-8")) for index in range(hosts)]
     assert tables[0] == tables[1] == tables[2]
@@ -71,19 +71,35 @@ def test_all_hosts_get_one_table_whoever_comes_first(tmp_path: Path) -> None:
 
 def test_one_host_needs_no_other(tmp_path: Path) -> None:
     process = start(tmp_path, 0, 1, free_port())
-    assert (process.communicate(timeout=30), process.returncode)[1] == 0
+    assert (process.communicate(timeout=60), process.returncode)[1] == 0
     assert json.loads((tmp_path / "table-0.json").read_text("utf-8"))["server_count"] == "1"
 
 
-def test_a_host_that_was_restarted_is_counted_once(tmp_path: Path) -> None:
+def connect(port: int) -> socket.socket:
+    """A connection to the first host, once it listens."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return socket.create_connection(("localhost", port), timeout=5)
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def test_a_host_that_was_restarted_is_waited_for(tmp_path: Path) -> None:
+    """Its first process sent its addresses and was killed; without it the table would be made from them."""
     port = free_port()
     first = start(tmp_path, 0, 3, port)
-    lost = start(tmp_path, 1, 3, port)
-    time.sleep(1)
-    lost.kill()
-    lost.communicate(timeout=10)
-    running = [first, start(tmp_path, 1, 3, port), start(tmp_path, 2, 3, port)]
-    assert [(process.communicate(timeout=30), process.returncode)[1] for process in running] == [0, 0, 0]
+    with connect(port) as lost:
+        lost.sendall(json.dumps({"index": 1, "host": "lost", "addresses": ["10.0.0.1"] * DEVICES}).encode() + b"\n")
+    third = start(tmp_path, 2, 3, port)
+    with pytest.raises(subprocess.TimeoutExpired):
+        third.wait(timeout=3)
+    second = start(tmp_path, 1, 3, port)
+    ended = [(process.communicate(timeout=60), process.returncode) for process in (first, second, third)]
+    assert [status for _, status in ended] == [0, 0, 0], ended
+    servers = json.loads((tmp_path / "table-2.json").read_text("utf-8"))["server_list"]
+    assert [server["server_id"] for server in servers] == ["192.0.2.0", "192.0.2.1", "192.0.2.2"]
 
 
 def test_hosts_that_do_not_come_are_named(tmp_path: Path) -> None:
@@ -104,17 +120,16 @@ def test_a_device_without_an_address_is_named(tmp_path: Path) -> None:
 def test_a_stranger_that_says_nonsense_stops_nobody(tmp_path: Path) -> None:
     port = free_port()
     first = start(tmp_path, 0, 2, port)
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            with socket.create_connection(("localhost", port), timeout=5) as stranger:
-                stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
-            break
-        except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+    for nonsense in (
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"[]\n",
+        b'{"host": "x"}\n',
+        b'{"index": 7, "host": "x", "addresses": []}\n',
+    ):
+        with connect(port) as stranger:
+            stranger.sendall(nonsense)
     second = start(tmp_path, 1, 2, port)
-    assert [(process.communicate(timeout=30), process.returncode)[1] for process in (first, second)] == [0, 0]
+    assert [(process.communicate(timeout=60), process.returncode)[1] for process in (first, second)] == [0, 0]
 
 
 def check(folder: Path, **days: Any) -> subprocess.CompletedProcess[str]:

@@ -11,6 +11,7 @@ TIMEOUT (seconds).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -56,6 +57,19 @@ def receive(connection: socket.socket) -> Part:
     return answer
 
 
+def waits(connection: socket.socket) -> bool:
+    """Whether the other side still waits for its answer; one that was restarted meanwhile comes again."""
+    connection.settimeout(0)
+    try:
+        return bool(connection.recv(1, socket.MSG_PEEK))
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        connection.settimeout(10)
+
+
 def collect(own: Part, hosts: int, port: int, deadline: float) -> Part:
     """Host 0: take every host's part, and answer each with the table. A host that asks again replaces its part."""
     parts, waiting = {0: own}, dict[int, socket.socket]()
@@ -71,15 +85,21 @@ def collect(own: Part, hosts: int, port: int, deadline: float) -> Part:
                 connection, _ = server.accept()
                 connection.settimeout(10)
                 part = receive(connection)
-            except (TimeoutError, ConnectionError, ValueError):
+                number = int(part["index"])
+            except (TimeoutError, ConnectionError, ValueError, KeyError, TypeError):
                 continue
-            parts[part["index"]] = part
-            if old := waiting.pop(part["index"], None):
+            if not 0 < number < hosts:
+                connection.close()
+                continue
+            if old := waiting.pop(number, None):
                 old.close()
-            waiting[part["index"]] = connection
+            waiting[number], parts[number] = connection, part
+            for index in [index for index, other in waiting.items() if not waits(other)]:
+                waiting.pop(index).close()
+                del parts[index]
         made = table(parts)
         for connection in waiting.values():
-            with connection:
+            with connection, contextlib.suppress(OSError):  # gone in this moment: it comes again, and waits for the job
                 connection.sendall(json.dumps(made).encode() + b"\n")
     return made
 
