@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -132,6 +132,8 @@ class Helm:
     home: Path
     kubeconfig: Path | None = None
     context: str = ""
+    made: dict[tuple[str, ...], str] = field(default_factory=dict, repr=False)
+    """What was rendered already: charts stay as they are while tests run."""
 
     def run(self, *words: str, stdin: str | None = None, timeout: float = 180) -> str:
         """Helm's output. Raises Refused when it fails."""
@@ -163,10 +165,12 @@ class Helm:
         """
         only = ["--show-only", f"templates/{template}"] if template else []
         command = ["template", name, str(CHARTS / chart), "--namespace", namespace, "--is-upgrade"]
-        text = self.run(
-            *command, "--kube-version", KUBERNETES, *only, "--values", "-", stdin=json.dumps(dict(values or {}))
-        )
-        return Rendered(text)
+        command += ["--kube-version", KUBERNETES, *only, "--values", "-"]
+        document = json.dumps(dict(values or {}))
+        key = (*command, document)
+        if key not in self.made:
+            self.made[key] = self.run(*command, stdin=document)
+        return Rendered(self.made[key])
 
     def lint(self, chart: str, values: Values) -> str:
         """`helm lint --strict` of a chart with values."""
