@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,15 @@ class World:
             file.write(json.dumps(what) + "\n")
 
     def converge(self, call: Call, run: PoolRun) -> PoolResult:
-        del call
-        self.note(pool=run.pool.values["pool"], hosts=list(run.names), disruption=run.disruption)
-        states = {name: self.fault(name) or run.desired[name] for name in run.names}
+        self.note(pool=run.pool.values["pool"], hosts=list(run.names), disruption=run.disruption, pid=os.getpid())
+        states = {}
+        for name in run.names:
+            if call.cancelled():
+                left = {name: "pending" for name in run.names if name not in states}
+                return PoolResult(states | left, stopped="cancelled", lost=True)
+            time.sleep(float(self.fault("seconds") or 0))
+            states[name] = self.fault(name) or run.desired[name]
+            self.note(done=name)
         failed = [name for name, state in states.items() if state.startswith(("failed", "unreachable"))]
         budget = int((run.pool.values.get("rollout") or {}).get("failure_budget", 0))
         return PoolResult(states, [Told(name, state) for name, state in states.items()], "", len(failed) > budget)

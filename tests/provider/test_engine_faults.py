@@ -1,0 +1,124 @@
+"""Ctrl-C and killed processes under the real engine: no host is lost, and the next run does only the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.provider.engine import Project, fake_plugin
+
+pytestmark = pytest.mark.tools
+PROGRAM = """\
+import pulumi
+from causeway.program import Baseline
+
+Baseline("north/h20", fleet="f", cluster="north", pool="h20", hosts=["gpu-[01:08]"], variables={"a__b": 1})
+"""
+PATIENCE_S = 120
+
+
+class Slow:
+    """A stack with one pool whose hosts take their time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.world = folder / "world"
+        self.world.mkdir()
+        environ = {"CAUSEWAY_TEST_WORLD": str(self.world)}
+        self.project = Project(folder / "project", "dev", "slow", environ, fake_plugin(folder / "plugin"))
+        self.project.write(PROGRAM)
+        self.project.opened()
+
+    def takes(self, seconds: float) -> None:
+        (self.world / "faults.json").write_text(json.dumps({"seconds": seconds}))
+
+    def notes(self) -> list[dict[str, Any]]:
+        file = self.world / "runs.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def begun(self, hosts: int = 2) -> subprocess.Popen[bytes]:
+        """An `up` that has done some hosts and is at work on the others."""
+        command = [str(Path(sys.prefix) / "bin/pulumi"), "up", "--yes", "--skip-preview", "--non-interactive"]
+        process = subprocess.Popen(
+            [*command, "--stack", "dev"],
+            cwd=self.project.folder,
+            env={**os.environ, **self.project.variables},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + PATIENCE_S
+        while sum("done" in note for note in self.notes()) < hosts:
+            assert process.poll() is None, "the run ended too early"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return process
+
+    def states(self) -> dict[str, str]:
+        found = self.project.state().get("north/h20", {}).get("outputs", {}).get("state", {})
+        return dict(found)
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Slow:
+    made = Slow(tmp_path)
+    made.takes(0.5)
+    return made
+
+
+def gone(pid: int) -> bool:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_an_interrupt_keeps_what_is_done_and_the_next_run_does_the_rest(slow: Slow) -> None:
+    process = slow.begun()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE_S) != 0
+    states = slow.states()
+    done = {name for name, state in states.items() if state.startswith("ok ")}
+    left = {name for name, state in states.items() if state == "pending"}
+    assert len(states) == 8
+    assert done | left == set(states)
+    assert done
+    assert left
+    assert gone(slow.notes()[0]["pid"])
+    slow.takes(0)
+    slow.project.pulumi("up", "--yes", "--skip-preview")
+    assert set(slow.notes()[-1 - len(left)]["hosts"]) == left
+    assert all(state.startswith("ok ") for state in slow.states().values())
+
+
+def test_a_killed_provider_loses_nothing_that_the_next_run_does_not_find(slow: Slow) -> None:
+    process = slow.begun()
+    os.kill(slow.notes()[0]["pid"], signal.SIGKILL)
+    assert process.wait(PATIENCE_S) != 0
+    slow.takes(0)
+    slow.project.pulumi("up", "--yes", "--skip-preview")
+    assert all(state.startswith("ok ") for state in slow.states().values())
+    assert len(slow.states()) == 8
+
+
+def test_a_killed_engine_takes_the_provider_with_it_at_the_next_safe_point(slow: Slow) -> None:
+    process = slow.begun()
+    process.kill()
+    process.wait(PATIENCE_S)
+    assert gone(slow.notes()[0]["pid"])
+    assert sum("done" in note for note in slow.notes()) < 8
+    slow.takes(0)
+    slow.project.pulumi("cancel", "--yes")
+    slow.project.pulumi("up", "--yes", "--skip-preview")
+    assert all(state.startswith("ok ") for state in slow.states().values())
