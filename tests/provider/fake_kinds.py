@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from causeway.provider import baseline, lease, release
-from causeway.provider.model import Call
+from causeway.provider.model import Call, Kind
 from causeway.provider.pool_effects import PoolResult, PoolRun
 from causeway.provider.pool_outcome import Told
 from causeway.provider.release_effects import ReleaseResult, ReleaseRun
@@ -41,7 +41,7 @@ class World:
 
     def converge(self, call: Call, run: PoolRun) -> PoolResult:
         self.note(pool=run.pool.values["pool"], hosts=list(run.names), disruption=run.disruption, pid=os.getpid())
-        states = {}
+        states: dict[str, str] = {}
         for name in run.names:
             if call.cancelled():
                 left = {name: "pending" for name in run.names if name not in states}
@@ -84,7 +84,7 @@ class Releases(World):
 
 def main() -> None:
     folder = Path(os.environ[WORLD])
-    kinds = {
+    kinds: dict[str, Kind] = {
         lease.TYPE: lease.Lease(),
         baseline.TYPE: baseline.Baseline(lambda: World(folder)),
         release.TYPE: release.Release(lambda: Releases(folder)),
