@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,9 @@ def test_the_list_of_definitions_and_their_go_module_name_one_version(each: defi
 def test_shell_scripts_are_executable_and_parse(script: str) -> None:
     assert (TOP / script).stat().st_mode & 0o111
     subprocess.run(["bash", "-n", str(TOP / script)], check=True)
+
+
+def test_the_page_of_error_codes_is_what_the_sources_say() -> None:
+    argv = [sys.executable, str(TOP / "docs" / "error_reference.py"), "--check"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
