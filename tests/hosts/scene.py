@@ -146,6 +146,15 @@ class Scene:
         found: dict[str, Any] = json.loads(self.sandbox.say(host, "cat /var/lib/causeway/stamp.json"))
         return found
 
+    def proved(self, host: str) -> str | None:
+        """The version that the host's stamp proves."""
+        text = self.sandbox.say(host, "cat /var/lib/causeway/stamp.json 2>/dev/null || echo null")
+        try:
+            found = json.loads(text)
+        except ValueError:
+            return None
+        return found["intent"] if found and found["phase"] == "verified" and found["code"] == "c1" else None
+
     def cordoned(self) -> set[str]:
         """Hosts whose nodes take no pods."""
         return {name for name, node in self.nodes().read(HOSTS).items() if not node.schedulable}
