@@ -191,6 +191,17 @@ def test_a_host_without_accelerators(facts_module: ModuleType, bare: FakeHost) -
     assert (found["vendor"], found["devices"], found["holders"]) == (None, [], [])
 
 
+def test_of_an_in_house_chip_the_devices_are_listed_and_nothing_is_claimed(
+    facts_module: ModuleType, bare: FakeHost
+) -> None:
+    bare.plug("1e5d", "0001", "120000", "0000:50:00.0", "0000:51:00.0")
+    bare.plug("1e5d", "0002", "020000", "0000:52:00.0")
+    found = facts_module.gather(facts_module.Host(str(bare.root)), "seedchip", "1E5D")
+    assert found["vendor"] == "seedchip"
+    assert [each["pci"] for each in found["devices"]] == ["0000:50:00.0", "0000:51:00.0"]
+    assert healthy(found) == [None, None]
+
+
 def test_holders_are_named(facts_module: ModuleType, nvidia_host: FakeHost) -> None:
     nvidia_host.put("dev/nvidia0")
     nvidia_host.hold("/dev/nvidia0", 4242, "vllm")

@@ -32,17 +32,20 @@ description:
     same for NVIDIA, Huawei Ascend and Cambricon; docs/playbooks.md describes every key.
 options:
   vendor:
-    description: Whose accelerators the host has. By default that vendor of whom most devices are on the bus.
-    choices: [nvidia, huawei, cambricon]
+    description:
+      - Whose accelerators the host has, C(nvidia), C(huawei) or C(cambricon). By default that vendor of whom most
+        devices are on the bus. Of another vendor the devices are listed, and nothing is known of their health.
+    type: str
+  pci_vendor:
+    description: PCI vendor id of another vendor, four hexadecimal digits.
     type: str
 """
 
 SCHEMA = "causeway/host-facts/v1"
 STATE = "var/lib/causeway"
-# PCI vendor, and how many digits of which classes an accelerator has. Network cards of the same vendor are class 02.
+# PCI vendor, and the classes that its accelerators have; any but those below where that is not known.
 PCI = {"nvidia": ("10de", ("0300", "0302")), "huawei": ("19e5", ("1200",)), "cambricon": ("cabc", ())}
-NETWORK_CLASS = "02"
-NOT_ACCELERATORS = ("01", "02", "06", "0c")
+NOT_ACCELERATORS = ("01", "02", "06", "0c")  # disks, network cards (of the same vendor, too), bridges, serial buses
 NODES = {
     "nvidia": re.compile(r"^/dev/nvidia"),
     "huawei": re.compile(r"^/dev/(davinci|devmm_svm|hisi_hdc|vdavinci|uburma|ummu)"),
@@ -484,14 +487,17 @@ def module_on_disk(host: Host, module: str, release: str | None) -> str | None:
     return None
 
 
-def pci_devices(host: Host, vendor: str | None) -> tuple[str | None, list[dict[str, str]]]:
-    """Accelerators on the bus, told from network cards of the same vendor by their class."""
-    by_vendor = {name: [] for name in PCI}
+def pci_devices(host: Host, vendor: str | None, pci_vendor: str | None) -> tuple[str | None, list[dict[str, str]]]:
+    """Accelerators on the bus, told from network cards of the same vendor by their class; whose they are."""
+    wanted = dict(PCI)
+    if vendor is not None and vendor not in PCI:
+        wanted = {vendor: ((pci_vendor or "").lower(), ())}
+    by_vendor = {name: [] for name in wanted}
     for slot in host.names("sys/bus/pci/devices"):
         place = f"sys/bus/pci/devices/{slot}"
         ids = {key: (host.line(f"{place}/{key}") or "")[2:].lower() for key in ("vendor", "device", "class")}
-        for name, (pci_vendor, classes) in PCI.items():
-            if ids["vendor"] != pci_vendor or ids["class"].startswith(NOT_ACCELERATORS):
+        for name, (own_id, classes) in wanted.items():
+            if ids["vendor"] != own_id or ids["class"].startswith(NOT_ACCELERATORS):
                 continue
             if not classes or ids["class"].startswith(classes):
                 by_vendor[name].append({"pci": slot.lower(), "device": ids["device"], "class": ids["class"]})
@@ -865,14 +871,15 @@ def free_mib(host: Host) -> dict[str, int | None]:
     return {f"/{name}": host.free_mib(name) for name in ("", "usr", "var", "boot")}
 
 
-def gather(host: Host, vendor: str | None = None) -> dict[str, object]:
+def gather(host: Host, vendor: str | None = None, pci_vendor: str | None = None) -> dict[str, object]:
     """All facts of a host.
 
     Args:
         host: its files and commands.
         vendor: whose accelerators to look for; None for that vendor of whom most are on the bus.
+        pci_vendor: PCI vendor id of a vendor that this module knows nothing else of.
     """
-    vendor, on_bus = pci_devices(host, vendor)
+    vendor, on_bus = pci_devices(host, vendor, pci_vendor)
     facts = {
         "schema": SCHEMA,
         "vendor": vendor,
@@ -895,6 +902,8 @@ def gather(host: Host, vendor: str | None = None) -> dict[str, object]:
         host.problem("not-root", "other users' processes that hold a device cannot be seen")
     if vendor in VENDORS:
         VENDORS[vendor](host, on_bus, facts)
+    else:
+        facts["devices"] = [device(pci, reason="its vendor's own role has to ask it") for pci in on_bus]
     facts["reboot_reasons"] = reboot_reasons(host, facts)
     facts["reboot_required"] = bool(facts["reboot_reasons"])
     facts["problems"] = host.problems
@@ -907,9 +916,10 @@ def main() -> None:
         from ansible.module_utils.basic import AnsibleModule
 
         module = AnsibleModule(
-            argument_spec={"vendor": {"type": "str", "choices": list(PCI)}}, supports_check_mode=True
+            argument_spec={"vendor": {"type": "str"}, "pci_vendor": {"type": "str"}}, supports_check_mode=True
         )
-        module.exit_json(changed=False, ansible_facts={"accelerator_facts": gather(Host(), module.params["vendor"])})
+        facts = gather(Host(), module.params["vendor"], module.params["pci_vendor"])
+        module.exit_json(changed=False, ansible_facts={"accelerator_facts": facts})
     wanted = next((word for word in sys.argv[1:] if word in PCI), None)
     sys.stdout.write(json.dumps(gather(Host(), wanted), separators=(",", ":")) + "\n")
 
