@@ -108,8 +108,6 @@ def test_what_check_mode_predicts_is_what_a_run_changes(playbook_fleet: RoleFlee
     done = play(playbook_fleet, hosts).worked()
     compare(predicted, done, hosts)
     right.update(hosts)
-    again = play(playbook_fleet, hosts, check=True).worked()
-    assert {host: again.changed(host) for host in hosts} == {host: [] for host in hosts}
 
 
 def compare(predicted: Run, done: Run, hosts: list[str]) -> None:
