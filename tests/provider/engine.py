@@ -101,6 +101,18 @@ class Project:
         assert good, done.stdout + done.stderr
         return done
 
+    def run(self, *words: str) -> str:
+        """`pulumi` without a stack; returns what it printed."""
+        return subprocess.run(
+            [str(Path(sys.prefix) / "bin/pulumi"), *words],
+            cwd=self.folder,
+            env={**os.environ, **self.variables},
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=True,
+        ).stdout
+
     def preview(self) -> dict[str, dict[str, Any]]:
         """Steps of a preview by the resource's name: `op`, `diffReasons`, `detailedDiff`."""
         document = json.loads(self.pulumi("preview", "--json").stdout)

@@ -100,6 +100,12 @@ class Service(provider_service.ResourceProviderServicer):
         """The provider's version."""
         return plugin.PluginInfo(version=semantic(__version__))
 
+    async def GetSchema(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        """The package's schema; the engine itself never asks for it."""
+        from causeway.provider.package_schema import package_schema  # noqa: PLC0415 - only generators ask
+
+        return provider.GetSchemaResponse(schema=package_schema(semantic(__version__)))
+
     async def Configure(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Take the stack's configuration of `causeway:`."""
         await self._guarded(context, lambda: self._configure(to_python(request.args)))
@@ -190,7 +196,6 @@ class Service(provider_service.ResourceProviderServicer):
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, "the provider causeway does not offer this call")
 
     Parameterize: Any = _unimplemented
-    GetSchema: Any = _unimplemented
     CheckConfig: Any = _unimplemented
     DiffConfig: Any = _unimplemented
     Invoke: Any = _unimplemented
