@@ -28,12 +28,13 @@ from pathlib import Path
 from typing import Any
 
 from causeway import assets
+from causeway.assets import home_root
 from causeway.fleet.clusters import Rollout
 from causeway.hosts.inventory import inventory
 from causeway.hosts.model import HostSpec, PoolSpec, Surroundings
 from causeway.hosts.rollout import converge
 from causeway.hosts.transport import OpenSshTransport
-from causeway.sandbox.layout import home_root, layout
+from causeway.sandbox.layout import layout
 
 ROOT = Path(__file__).resolve().parent.parent
 FORKS = 50
@@ -134,7 +135,8 @@ class Bench:
             argv = [program, "-i", str(path), "-f", str(FORKS), *rest]
             done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
             if done.returncode:
-                raise SystemExit(done.stdout[-2000:] + done.stderr[-2000:])
+                bad = [line for line in done.stdout.splitlines() if "UNREACHABLE" in line or "FAILED" in line]
+                raise SystemExit("\n".join((*bad[:5], done.stderr[-1000:])))
         finally:
             sockets = Path(environment["ANSIBLE_SSH_CONTROL_PATH_DIR"])
             for socket in sockets.iterdir():
