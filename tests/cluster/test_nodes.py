@@ -245,11 +245,17 @@ def test_traffic_is_taken_off_a_backend_that_only_this_node_serves_and_given_bac
         "kind": "ConfigMap",
         "metadata": {
             "name": "gateway-shift",
-            "labels": {"app.kubernetes.io/component": "shift", "causeway/workload": namespace},
+            "labels": {
+                "app.kubernetes.io/component": "shift",
+                "app.kubernetes.io/instance": "gateway",
+                "causeway/workload": namespace,
+            },
             "annotations": {"causeway/weights": '{"here":70,"there":30}'},
         },
     }
-    apply(live, namespace, server("here", node), server("there", "plain-2"), table)
+    marks = {"app.kubernetes.io/component": "proxy", "app.kubernetes.io/instance": "gateway"}
+    proxy = deployment("proxy", 1, "plain-2", **marks)
+    apply(live, namespace, server("here", node), server("there", "plain-2"), table, proxy)
     ready = ("-n", namespace, "wait", "--for=condition=Available", "deployment", "--all", "--timeout=30s")
     live.kubectl(*ready)
 
@@ -259,6 +265,8 @@ def test_traffic_is_taken_off_a_backend_that_only_this_node_serves_and_given_bac
 
     assert nodes.shift_traffic(node, away=True) == (namespace,)
     assert data() == {"weight.here": "0"}
+    (seen,) = live.api.items(f"/api/v1/namespaces/{namespace}/pods", {"labelSelector": "app=proxy"})
+    assert "causeway/weights-seen" in seen["metadata"]["annotations"], "so its kubelet looks at the weights at once"
     assert nodes.shift_traffic(node, away=True) == (), "it was done already"
     nodes.cordon("plain-2", MARK)
     try:

@@ -13,19 +13,17 @@ ready is rolled back, a first install taken away again; the outcome says what ke
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from causeway.cluster import definitions, readiness, records, secrets
+from causeway.cluster import definitions, patience, readiness, records, replacements, secrets
 from causeway.cluster.api import Api
 from causeway.cluster.charts import Chart, Charts, last_words
 from causeway.cluster.compare import changes, compare, told
 from causeway.cluster.helm import Ended, Helm
 from causeway.cluster.helm_release import HelmRelease, machine_mark
-from causeway.cluster.immutable import KEPT
 from causeway.cluster.model import (
     Changes,
     Drift,
@@ -37,6 +35,7 @@ from causeway.cluster.model import (
     Rendered,
 )
 from causeway.cluster.rehearse import Rehearsal, Rehearsed, Release, refusals
+from causeway.cluster.waiting import wait_for
 from causeway.cluster.watch_release import Watch
 from causeway.errors import Permanent, Problems, Retryable
 
@@ -126,7 +125,7 @@ class Releases:
         rehearsed = self._rehearsal(api, spec, now.rendered).all(spec.rendered.objects)
         if found := refusals(rehearsed):
             raise Problems(found)
-        replaced = _replacements(now.rendered, spec.rendered, rehearsed)
+        replaced = replacements.needed(now.rendered, spec.rendered, rehearsed)
         if cancelled():
             return ReleaseOutcome("cancelled", now.deployed.revision if now.deployed else 0)
         if spec.secrets:
@@ -135,7 +134,7 @@ class Releases:
         definitions.apply(api, spec.rendered.crds)
         for each in replaced:
             on_progress(ReleaseStep("apply", f"{each.key} is deleted and made again: {each.reason}"))
-            _delete(api, each.key, {**now.rendered.objects, **spec.rendered.objects}, spec.namespace)
+            replacements.delete(api, each.key, {**now.rendered.objects, **spec.rendered.objects}, spec.namespace)
         return self._apply(_Run(api, spec, now, on_progress, cancelled), chart, rehearsed)
 
     def observe(self, spec: ReleaseSpec) -> Drift:
@@ -173,9 +172,10 @@ class Releases:
         api.request("GET", "/version")
         on_progress(ReleaseStep("uninstall", f"taking {spec.name} away"))
         ended = self._helm(spec).uninstall(_UNINSTALL_S, keep_history=False)
-        if ended.status != 0:
-            left = readiness.present(api, spec.rendered.objects, spec.namespace)
-            reason = f"{last_words(ended.error)}; still there: {', '.join(left) or 'nothing'}"
+        left = _left(api, spec, _GONE_S if ended.status == 0 else 0.0)
+        if ended.status != 0 or left:
+            reason = f"{last_words(ended.error)}; " if ended.status != 0 else ""
+            reason += f"still there: {', '.join(left) or 'nothing'}"
             hint = "look at what holds them (finalizers, a controller that is away); then run it again"
             raise Retryable("release-not-gone", reason, subject=spec.name, where=api.where, hint=hint)
         secrets.remove(api, spec.name, spec.namespace)
@@ -206,7 +206,7 @@ class Releases:
 
     def _apply(self, run: _Run, chart: Chart, rehearsed: tuple[Rehearsed, ...]) -> ReleaseOutcome:
         spec = run.spec
-        timeout = spec.timeout_s or readiness.patience(spec.rendered.objects)
+        timeout = spec.timeout_s or patience.of(spec.rendered.objects)
         taken = tuple(
             f"{each.key}: taken back from people's hands: {', '.join(each.taken)}" for each in rehearsed if each.taken
         )
@@ -251,6 +251,8 @@ class Releases:
         helm = self._helm(spec)
         undone = helm.rollback(back.revision, _ROLLBACK_S) if back else helm.uninstall(_UNINSTALL_S, keep_history=True)
         what = f"revision {back.revision} is back" if back else "the first install was taken away again"
+        if undone.status == 0 and not back:
+            _left(run.api, spec, _GONE_S)
         if undone.status != 0:
             what = f"and could not be undone: {last_words(undone.error)}"
         hint = f"{what}; mend what is said and run it again. History: helm -n {spec.namespace} history {spec.name}"
@@ -274,6 +276,23 @@ class _Run:
         self.on_progress(ReleaseStep(phase, text))
 
 
+def _left(api: Api, spec: ReleaseSpec, seconds: float) -> tuple[str, ...]:
+    """What is still there of a release that Helm has deleted; Helm's own wait may end too early."""
+    going = {key: each for key, each in spec.rendered.objects.items() if not _is_kept(each)}
+    longest = max((patience.grace(each) for each in going.values()), default=0.0) if seconds else 0.0
+    return wait_for(
+        lambda: readiness.present(api, going, spec.name, spec.namespace),
+        lambda left: not left,
+        seconds + longest,
+        lambda: False,
+    )
+
+
+def _is_kept(document: Object) -> bool:
+    """Whether Helm leaves an object behind, as its chart asks."""
+    return (document["metadata"].get("annotations") or {}).get("helm.sh/resource-policy") == "keep"
+
+
 def _same(old: Rendered, new: Rendered) -> bool:
     """Whether Helm would apply the same; definitions are not Helm's."""
     return not changes(replace(old, crds={}), replace(new, crds={}))
@@ -285,44 +304,6 @@ def _work(rehearsed: tuple[Rehearsed, ...]) -> bool:
 
 def _notes(rehearsed: tuple[Rehearsed, ...]) -> tuple[str, ...]:
     return tuple(note for each in rehearsed for note in each.notes)
-
-
-def _replacements(old: Rendered, new: Rendered, rehearsed: tuple[Rehearsed, ...]) -> tuple[ObjectChange, ...]:
-    """The objects to delete and make again.
-
-    Raises:
-        Problems: one of them holds data.
-    """
-    there = {each.key for each in rehearsed if each.change is not None and each.change.action != "create"}
-    predicted = {each.key: each for each in compare(old.objects, new.objects) if each.action == "replace"}
-    told_now = {each.key: each.change for each in rehearsed if each.change and each.change.action == "replace"}
-    found = {**{key: each for key, each in predicted.items() if key in there}, **told_now}
-    hint = "it holds data, so Causeway does not delete it: change it back, or move the data and delete it yourself"
-    kept = tuple(
-        Permanent("object-immutable", each.reason, subject=key, hint=hint)
-        for key, each in found.items()
-        if new.objects[key]["kind"] in KEPT
-    )
-    if kept:
-        raise Problems(kept)
-    return tuple(found[key] for key in sorted(found))
-
-
-def _delete(api: Api, key: str, documents: Mapping[str, Object], namespace: str) -> None:
-    """Delete an object and wait until it and what it owns are gone."""
-    document = documents[key]
-    path = api.path_of(document, namespace)
-    if path is None:
-        return
-    api.delete(path, "Foreground")
-    deadline = time.monotonic() + _GONE_S + readiness.grace(document)
-    while api.get(path) is not None:
-        if time.monotonic() > deadline:
-            hint = "look at its finalizers and at its pods; then run it again"
-            raise Retryable(
-                "object-not-gone", "it was deleted and is still there", subject=key, where=api.where, hint=hint
-            )
-        time.sleep(0.5)
 
 
 def _surprises(actual: Rendered, expected: Rendered) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,6 +28,8 @@ _INSTANCE = "app.kubernetes.io/instance"
 _SHIFT = "app.kubernetes.io/component=shift"
 _WEIGHTS = "causeway/weights"
 _SHIFTED = "causeway/shifted"
+_PROXY = "app.kubernetes.io/component=proxy"
+_SEEN = "causeway/weights-seen"
 _TRIES = 5
 
 
@@ -156,5 +159,17 @@ def _change(api: Api, table: Object, make: Callable[[Object], dict[str, Any] | N
                 raise
             current = api.get(path)
         else:
+            _look_now(api, current)
             return True
     return False
+
+
+def _look_now(api: Api, table: Object) -> None:
+    """Let the kubelets show a changed table to its proxies at once: they look when a pod's annotations change."""
+    metadata = table["metadata"]
+    selector = f"{_PROXY},{_INSTANCE}={metadata['labels'].get(_INSTANCE, '')}"
+    patch = {"metadata": {"annotations": {_SEEN: metadata["resourceVersion"]}}}
+    base = f"/api/v1/namespaces/{metadata['namespace']}/pods"
+    for pod in api.items(base, {"labelSelector": selector}):
+        with suppress(Refused):  # a pod that is gone needs no weights
+            api.request("PATCH", f"{base}/{pod['metadata']['name']}", patch, kind=MERGE)
