@@ -6,6 +6,7 @@ is lost in between would make the next run flash a second time.
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any, Dict, Iterator, List, Optional, Union
 
@@ -18,6 +19,7 @@ RETRY_SECONDS = 3
 SILENT_SECONDS = 60
 RENEW_SECONDS = 300
 OPEN = {"going", "finished", "interrupted"}
+OWN_WORDS = re.compile(r"[a-z][a-z-]*: .+; to do: .+")  # a last line that is a failure's message already
 TROUBLE = ("err_no", "error", "fail", "refuse", "not ")
 
 display = Display()
@@ -183,6 +185,8 @@ def _done(found: Answer, arguments: Answer, title: str) -> Answer:
         return _common(found, "going" if phase == "going" else "pending", changed=True)
     if found["outcome"] == "succeeded":
         return _common(found, "succeeded", changed=True)
+    if found["outcome"] == "failed" and OWN_WORDS.match((found["log"] or [""])[-1]):
+        return {**_common(found, "failed", changed=True), "failed": True, "msg": found["log"][-1]}
     return _failure(found, f"{arguments['key']}-{found['outcome']}", (
         f"{title} {_ended(found)}; to do: {arguments.get('to_do') or 'mend what the log names and run again'} "
         f"(the log: {found['log_file']})"

@@ -56,7 +56,9 @@ options:
     description: What the command does, for messages, such as C(the firmware's flash). The key when it is not given.
     type: str
   to_do:
-    description: What to do when the command fails, for the message.
+    description: >-
+      What to do when the command fails, for the message. A command whose last line has the shape of a message,
+      with what to do, says it itself.
     type: str
     default: mend what the log names and run again
   state:
