@@ -276,6 +276,17 @@ def test_a_workload_that_refuses_drains_defers_only_the_hosts_it_runs_on(tmp_pat
     assert outcome.states["h01"] == outcome.states["h03"] == NEW
 
 
+def test_when_nobody_can_tell_what_refuses_no_host_is_drained(tmp_path: Path) -> None:
+    made = world(2)
+    spec = pool(made, on_drain={"jimeng": "refuse"})
+    # the first call reads the nodes, the second is the probe, the third reads the nodes again: then the cluster is gone
+    made.api_down_from_call = 4
+    outcome = go(made, spec, tmp_path)
+    assert all(state.startswith("deferred until the next run: ") for state in outcome.states.values())
+    assert untouched(made, "h01", "h02")
+    assert made.out() == set()
+
+
 def test_a_host_that_another_run_holds_is_deferred_and_goes_back_into_service(tmp_path: Path) -> None:
     made = world(2)
     made.hosts["h01"].fault = "locked"

@@ -60,6 +60,7 @@ class World:
     hosts: dict[str, FakeHost]
     now: datetime = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
     api_down_until_call: int = 0
+    api_down_from_call: int = 0
     calls: int = 0
     kill_at: int = 0
     """Number of the call at which the process is killed; 0 for never."""
@@ -133,7 +134,8 @@ class FakeNodes:
 
     def _call(self) -> None:
         self._world.call()
-        if self._world.calls <= self._world.api_down_until_call:
+        gone = 0 < self._world.api_down_from_call <= self._world.calls
+        if gone or self._world.calls <= self._world.api_down_until_call:
             raise Retryable("cluster-away", "connection refused")
 
     def _set(self, name: str, **more: Any) -> None:

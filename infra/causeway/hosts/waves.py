@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from causeway.errors import CausewayError
 from causeway.hosts import states
 from causeway.hosts.batches import Growth, growth, ordered, repairs, take, wave_time, waves_left
 from causeway.hosts.carry import carry
@@ -12,7 +13,7 @@ from causeway.hosts.classify import Candidate
 from causeway.hosts.journal import Behind, behind
 from causeway.hosts.look import Cluster, out_now, read_nodes, refreshed
 from causeway.hosts.model import Phase
-from causeway.hosts.patience import wait_until
+from causeway.hosts.patience import patiently, wait_until
 from causeway.hosts.session import Session, Wave
 from causeway.hosts.states import NEXT_RUN
 from causeway.hosts.windows import has_room, next_opening, open_until
@@ -133,7 +134,13 @@ def _willing(session: Session, line: _Line) -> list[Candidate]:
     nodes = session.around.nodes
     if not refusing or nodes is None:
         return line.waiting
-    pods = nodes.pods([host.name for host in line.waiting if host.empties])
+    emptied = [host.name for host in line.waiting if host.empties]
+    try:
+        pods = patiently(lambda: nodes.pods(emptied), session.around)
+    except CausewayError as error:
+        _defer(session, line.waiting, NEXT_RUN, f"the cluster does not say what runs on it: {error.reason}")
+        line.waiting.clear()
+        return line.waiting
     for host in list(line.waiting):
         on_it = sorted(refusing & pods.get(host.name, {}).keys()) if host.empties else []
         if on_it:
