@@ -64,8 +64,11 @@ class HelmRelease:
         return self._run([*words, "--server-side=true", "--history-max", str(HISTORY)], b"", timeout + _MARGIN_S)
 
     def uninstall(self, timeout: float, *, keep_history: bool) -> Ended:
-        """Take it away; what is not there is fine."""
-        words = ["uninstall", self.name, "--ignore-not-found", "--wait", "--timeout", f"{timeout:.0f}s"]
+        """Take it away, without waiting for its objects: Helm's wait gives up on what is still stopping.
+
+        What is not there is fine.
+        """
+        words = ["uninstall", self.name, "--ignore-not-found", "--timeout", f"{timeout:.0f}s"]
         return self._run(
             [*words, "--cascade", "foreground", *(["--keep-history"] if keep_history else [])], b"", timeout + _MARGIN_S
         )

@@ -277,7 +277,7 @@ class _Run:
 
 
 def _left(api: Api, spec: ReleaseSpec, seconds: float) -> tuple[str, ...]:
-    """What is still there of a release that Helm has deleted; Helm's own wait may end too early."""
+    """What is still there of a release that Helm has deleted."""
     going = {key: each for key, each in spec.rendered.objects.items() if not _is_kept(each)}
     longest = max((patience.grace(each) for each in going.values()), default=0.0) if seconds else 0.0
     return wait_for(
