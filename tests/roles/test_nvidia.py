@@ -96,7 +96,10 @@ def test_what_the_mirror_lacks_is_named_before_a_host_is_touched(role_fleet: Rol
     )
     for host in ("h20-02", "mlu-02"):
         assert run.changed(host) == []
-        assert "causeway" not in role_fleet.does(host, "ls -R /etc/apt /etc/modprobe.d /var/lib/causeway; exit 0")
+        assert (
+            role_fleet.does(host, "find /etc/apt /etc/modprobe.d /var/lib -name causeway -o -name causeway-nvidia")
+            == ""
+        )
 
 
 def test_a_repository_that_is_signed_by_another_key_is_refused(role_fleet: RoleFleet) -> None:
