@@ -126,8 +126,7 @@ def test_a_host_that_may_not_reload_gets_its_driver_by_a_reboot(journey: Journey
     journey.touched = True
     fleet = journey.fleet
     before = fleet.does("l20-01", "cat /proc/sys/kernel/random/boot_id")
-    variables = {"nvidia_driver__reload": False, "nvidia_driver__driver_version": "580.105.08"}
-    fleet.play("site.yml", "l20-01", **variables).worked()
+    fleet.play("site.yml", "l20-01", nvidia_driver__reload=False, nvidia_driver__driver_version="580.105.08").worked()
     assert fleet.state("l20-01") == loaded("580.105.08", "l20-01")
     assert fleet.does("l20-01", "cat /proc/sys/kernel/random/boot_id") != before
 
