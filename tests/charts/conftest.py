@@ -32,7 +32,7 @@ def helm(chart_tools: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
     return Helm(chart_tools["helm"], tmp_path_factory.mktemp("helm"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chart_cluster(chart_tools: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChartCluster]:
     """One running cluster for the session; each test takes release names and namespaces of its own."""
     fleet = f"charts-{secrets.token_hex(4)}"
@@ -50,7 +50,7 @@ def chart_cluster(chart_tools: dict[str, Path], tmp_path_factory: pytest.TempPat
             cgroup.of_fleet(fleet).kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform(chart_cluster: ChartCluster) -> Release:
     """The accelerator platform, installed once: the nodes of all three vendors offer their accelerators."""
     release = chart_cluster.release("accelerator-platform", "accelerator-platform")

@@ -37,7 +37,7 @@ def cluster_tools() -> dict[str, Path]:
     return {found.tool.name: found.chosen.path for found in located if found.chosen is not None}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def live(cluster_tools: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """The cluster, running."""
     fleet = f"cl-{secrets.token_hex(4)}"

@@ -11,7 +11,7 @@ from tests.hosts.scene import HOSTS, Scene, playbooks
 from tests.sandbox.small_fleet import make, sweep
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """Three hosts and their cluster."""
     sweep()

@@ -23,7 +23,7 @@ def facts_module() -> ModuleType:
     return plugin("modules", "accelerator_facts")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def playbook_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RoleFleet]:
     """The sandbox of these tests, up. A test leaves it without faults."""
     sweep()

@@ -12,7 +12,7 @@ from tests.roles.journey import Journey
 from tests.sandbox.small_fleet import make, sweep
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def role_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RoleFleet]:
     """The sandbox of this test session, up. A test names the hosts it works on, and leaves them without faults."""
     sweep()
@@ -26,7 +26,7 @@ def role_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RoleFleet]:
         assert made.traces() == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def journey(role_fleet: RoleFleet) -> Journey:
     """Hosts of NVIDIA and Cambricon on their way; each stop is made once."""
     return Journey(role_fleet)

@@ -84,7 +84,7 @@ class Stack:
         return self.fleet.begin(self.playbook, host, **variables)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(role_fleet: RoleFleet, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     folder = tmp_path_factory.mktemp("ascend")
     (folder / "stack.yml").write_text(STACK)
@@ -92,13 +92,13 @@ def stack(role_fleet: RoleFleet, tmp_path_factory: pytest.TempPathFactory) -> St
     return Stack(role_fleet, folder / "stack.yml", folder / "verify.yml")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def predicted(stack: Stack) -> Run:
     """What check mode says of a bare host."""
     return stack.play(UP_AND_BACK, check=True).worked()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def first(stack: Stack, predicted: Run) -> Run:
     """All hosts from bare to their stack, some with faults."""
     for host, (fault, _) in FAULTY.items():

@@ -21,7 +21,7 @@ def root() -> None:
     sweep()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared(root: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A sandbox that is up. Tests leave it with both hosts running."""
     made = make(tmp_path_factory.mktemp("shared"))

@@ -232,7 +232,7 @@ clusters:
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A sandbox with one host of each vendor, up. Each test file uses one of them."""
     sweep()

@@ -10,7 +10,7 @@ from tests.sandbox.small_fleet import sweep
 from tests.up.world import World, make_world
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The fleet's sandbox is up; a test leaves all hosts well, and the declaration as it was."""
     sweep()
