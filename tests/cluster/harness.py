@@ -53,7 +53,7 @@ class Live:
     def kubectl(self, *words: str, stdin: str = "") -> str:
         """Plain kubectl, as a person would use it."""
         command = [str(self.kubectl_program), "--context", CLUSTER, *words]
-        environment = {"PATH": os.defpath, "KUBECONFIG": str(self.kubeconfig)}
+        environment = {"PATH": os.defpath, "KUBECONFIG": str(self.kubeconfig), "HOME": str(self.kubeconfig.parent)}
         done = subprocess.run(
             command, env=environment, input=stdin, capture_output=True, text=True, timeout=60, check=False
         )
