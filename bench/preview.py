@@ -49,12 +49,11 @@ def _resident(top: int) -> float:
     """MiB that a process and everything below it hold."""
     below: dict[int, list[int]] = {}
     sizes: dict[int, int] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    for pid in [int(name) for name in os.listdir("/proc") if name.isdigit()]:  # noqa: PTH208 - a process may end midway
         try:
-            fields = stat.read_text().rpartition(")")[2].split()
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        pid = int(stat.parent.name)
         below.setdefault(int(fields[1]), []).append(pid)
         sizes[pid] = int(fields[21])
     waiting, total = [top], 0
