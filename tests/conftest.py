@@ -40,8 +40,20 @@ def _lacking_sandbox() -> str:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--seeds", default=SAMPLE, metavar="FIRST:LAST", help=f"seeds of the random tests (default {SAMPLE})"
+        "--seeds",
+        default=None,
+        metavar="FIRST:LAST",
+        help=f"seeds of the random tests (default {SAMPLE}), and all that is slow",
     )
+
+
+def _seeds(config: pytest.Config) -> str:
+    return str(config.getoption("--seeds") or SAMPLE)
+
+
+def _whole(config: pytest.Config) -> bool:
+    """Whether slow tests were asked for, as `make soak` does."""
+    return config.getoption("--seeds") is not None or "slow" in str(config.getoption("markexpr"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -52,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"seeds: {config.getoption('--seeds')} (make soak SEEDS=0:1000 runs more)"
+    return f"seeds: {_seeds(config)} (make soak SEEDS=0:1000 runs more)"
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
@@ -62,7 +74,10 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test with an argument `seed` runs once per seed; the seed stands in its name."""
     if "seed" in metafunc.fixturenames:
-        first, last = str(metafunc.config.getoption("--seeds")).split(":")
+        first, last = _seeds(metafunc.config).split(":")
+        marks = {mark.name for mark in metafunc.definition.iter_markers()}
+        if {"slow", "sandbox"} <= marks and not _whole(metafunc.config):
+            last = str(int(first) + 1)  # one draw on real hosts takes minutes
         metafunc.parametrize("seed", range(int(first), int(last)))
 
 
@@ -72,6 +87,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     lacking = config.stash[LACKING]
     for marker, look in (("tools", _lacking_tools), ("sandbox", _lacking_sandbox)):
         lacking[marker] = look() if any(marker in item.keywords for item in items) else ""
+    if not _whole(config):
+        left = [item for item in items if "slow" in item.keywords and "seed" not in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=left)
+        lacking["slow"] = f"{len(left)} of them take minutes (make soak)" if left else ""
+        items[:] = [item for item in items if item not in set(left)]
     for item in items:
         for marker in OPTIONAL:
             if lacking[marker] and marker in item.keywords and marker not in REQUIRED:

@@ -162,6 +162,7 @@ def test_hosts_that_cannot_be_reached_are_told_apart_and_the_others_get_done(sce
     assert set(scene.go(scene.spec(target), outcome.states).states.values()) == {right(target)}
 
 
+@pytest.mark.slow
 def test_hosts_that_die_in_the_middle_or_never_come_back_from_a_reboot(scene: Scene, version: str) -> None:
     target = next(VERSIONS)
     dies, gone = FIRST, OTHERS[0]
@@ -193,6 +194,7 @@ def test_hosts_that_die_in_the_middle_or_never_come_back_from_a_reboot(scene: Sc
     assert all(scene.installs(name).count(target) == 1 for name in HOSTS)
 
 
+@pytest.mark.slow
 def test_an_eviction_that_a_budget_refuses_is_waited_for_and_told(scene: Scene, version: str, pods: Cluster) -> None:
     target = next(VERSIONS)
     pod = pod_document("kept", tolerations=[], nodeSelector={"kubernetes.io/hostname": FIRST})
@@ -235,6 +237,7 @@ def test_a_cluster_that_goes_away_during_a_drain_defers_the_host_and_the_next_ru
     assert scene.cordoned() == set()
 
 
+@pytest.mark.slow
 def test_cancelled_ansible_stops_between_two_tasks_and_the_next_run_goes_on(scene: Scene, version: str) -> None:
     target = next(VERSIONS)
     own = {name: {"trial__seconds": "4.625"} for name in HOSTS}
@@ -293,6 +296,7 @@ def nothing_of(pid: int) -> None:
     eventually(lambda: not any(processes(str(each)) for each in mine), "what it had started to end")
 
 
+@pytest.mark.slow
 def test_a_corrupt_stamp_or_journal_costs_a_run_and_nothing_else(scene: Scene, version: str) -> None:
     scene.sandbox.say(FIRST, "echo '{\"schema\":' | sudo tee /var/lib/causeway/stamp.json >/dev/null")
     journal = scene.home / "journal" / f"{scene.sandbox.name}.{CLUSTER}" / "ascend.jsonl"

@@ -193,6 +193,7 @@ def test_a_flash_outlives_its_connection_and_a_killed_run_and_the_next_run_attac
     assert fleet.state(FLASHED) == state("25.5.0")
 
 
+@pytest.mark.slow
 def test_a_missing_or_unwilling_package_fails_before_anything_changes(stack: Stack, first: Run) -> None:
     before = stack.fleet.does(
         UP_AND_BACK, "find /usr/local/Ascend /etc -type f -newermt '2000-01-01' | xargs sha256sum | sort"
@@ -231,6 +232,7 @@ def test_verify_names_each_fault_with_its_device_and_what_to_do(stack: Stack, fi
             assert "; to do: " in lines[0]
 
 
+@pytest.mark.slow
 def test_what_an_operator_keeps_is_proved_and_never_changed(stack: Stack, first: Run) -> None:
     said = stack.play(
         FLASHED, **{**NEW, "ascend_driver__driver_version": "25.9.9"}, ascend_driver__managed_by="operator"

@@ -11,7 +11,7 @@ import pytest
 from tests.roles.fleet import HERE, RoleFleet
 from tests.roles.journey import Journey
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
 NEXT = {"nvidia_driver__driver_version": "580.105.08", "cambricon_driver__driver_version": "6.2.29"}
 HOLD = "hold"
 

@@ -175,6 +175,7 @@ def test_a_result_that_came_while_nobody_looked_is_taken_over_once(uncut: Uncut)
     assert uncut.marks() == 2
 
 
+@pytest.mark.slow
 def test_a_connection_that_dies_in_silence_ends_the_task_and_not_the_command(uncut: Uncut) -> None:
     going = uncut.begin(reconnect=1, ansible_ssh_args=NOTICE_SOON)
     uncut.link("down")
