@@ -14,8 +14,6 @@ import yaml
 from tests.playbooks.loading import PLAYBOOKS
 from tests.roles.fleet import RoleFleet, Run
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
-
 STATES = Path(__file__).parent / "states"
 SHARED = ("baseline_os", "container_runtime")
 DRIVERS = {"h20-01": "nvidia_driver", "mlu-01": "cambricon_driver", "asc-01": "ascend_driver"}
@@ -97,6 +95,8 @@ def quoted(command: str) -> str:
     return "'" + command.replace("'", "'\\''") + "'"
 
 
+@pytest.mark.sandbox
+@pytest.mark.slow
 def test_what_check_mode_predicts_is_what_a_run_changes(playbook_fleet: RoleFleet, right: set[str], seed: int) -> None:
     rng = random.Random(seed)
     states = [drawn(host, rng) for host in ("sys-01", list(DRIVERS)[seed % len(DRIVERS)])]
