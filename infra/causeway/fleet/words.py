@@ -27,7 +27,7 @@ PATTERNS: dict[str, str] = {
     r"^1\.\d{1,2}$": 'Kubernetes\' minor version in quotes, such as "1.34"',
     r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$": "two times of day, such as 22:00-06:00",
     r"^sha256:[0-9a-f]{64}$": "sha256: and 64 hexadecimal digits",
-    r"^(?:[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)?$": "a path of folders, such as clusters/live",
+    r"^(?:[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)?$": "folders, such as clusters/live",
 }
 
 
