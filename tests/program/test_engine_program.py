@@ -51,7 +51,7 @@ def test_a_stack_lives_through_failures_changes_and_moves_of_its_state(stack: Ca
     assert set(steps) == {"cn-north-inference/h20"}
     assert set(steps["cn-north-inference/h20"]["detailedDiff"]) == {'overrides["cn-h20-02"]', 'state["cn-h20-02"]'}
     north.up()
-    assert [each["hosts"] for each in north.runs()] == [["cn-h20-02"]]
+    assert [each["hosts"] for each in north.runs() if "hosts" in each] == [["cn-h20-02"]]
 
     document = json.loads(north.project.pulumi("stack", "export").stdout)
     for resource in document["deployment"]["resources"]:
