@@ -78,7 +78,7 @@ def test_a_preview_says_what_up_then_does_and_touches_nothing(deployed: World, d
     assert deployed.connections() == taken
     assert preview.results() == {"east": "changes", "west": "unchanged"}
     (change,) = preview.stack("east")["changes"]
-    assert [path for path in change["details"] if "h20-" in path] == ['state["h20-02"]'], change
+    assert {path for path in change["details"] if "h20-" in path} == {'overrides["h20-02"]', 'state["h20-02"]'}, change
 
     ended = deployed.up()
     assert ended.hosts() == {"h20-02": "done"}
