@@ -116,6 +116,7 @@ def test_a_new_driver_reaches_a_pool_in_waves_with_one_host_out_at_most(deployed
         assert not deployed.node("east", host)["spec"].get("unschedulable")
 
 
+@pytest.mark.slow
 def test_no_secret_lies_about(deployed: World) -> None:
     home = deployed.root / ".causeway"
     passphrase = (home / "passphrase").read_text().strip()
