@@ -11,7 +11,7 @@ from causeway.cli.stack_commands import Session, document
 from causeway.cli.stack_text import print_changes, print_ends
 from causeway.cli.up import Yes, confirm
 from causeway.errors import Permanent
-from causeway.stacks.model import Operation, Result, exit_status
+from causeway.stacks.model import Operation, exit_status
 from causeway.stacks.run import Options, StackTask
 from causeway.stacks.tasks import chosen_of_backend
 
@@ -38,13 +38,12 @@ def command(
     tasks = [StackTask(name) for name in names]
     shown = session.run(tasks, Options(Operation.DESTROY, dry=True, at_once=parallel))
     print_changes(out, shown)
-    changing = {report.stack for report in shown if report.result is Result.CHANGES}
-    if changing and not yes:
-        confirm(out, f"destroy {len(changing)} stack(s): {', '.join(sorted(changing))}?")
-    todo = [task for task in tasks if task.name in changing]
-    done = session.run(todo, Options(Operation.DESTROY, at_once=parallel)) if todo else ()
-    by_stack = {report.stack: report for report in done}
-    reports = tuple(by_stack.get(report.stack, report) for report in shown)
+
+    def ask(changing: frozenset[str]) -> None:
+        if not yes:
+            confirm(out, f"destroy {len(changing)} stack(s): {', '.join(sorted(changing))}?")
+
+    reports = session.carry_out(shown, tasks, Options(Operation.DESTROY, at_once=parallel), ask=ask)
     print_ends(out, reports)
     if as_json:
         print_json(SCHEMA, {"fleet": session.loaded.fleet.name, "stacks": document(reports)})

@@ -30,15 +30,7 @@ def environment(fleet: Path) -> dict[str, str]:
 
 def sandbox_is_up(fleet: Path) -> bool:
     """Whether this fleet's sandbox has been made here."""
-    return bool(_sandbox_access(fleet.absolute())) or _kubeconfig(fleet.absolute()).is_file()
-
-
-def _kubeconfig(fleet: Path) -> Path:
-    home = home_root(fleet, os.environ)
-    try:
-        return layout(declared_name(fleet), home, os.environ).home / "kubeconfig"
-    except Permanent:
-        return home / "kubeconfig"
+    return bool(_sandbox_access(fleet.absolute())) or _places(fleet.absolute()).kubeconfig.is_file()
 
 
 def _sandbox_access(fleet: Path) -> dict[str, str]:

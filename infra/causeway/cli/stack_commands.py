@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from types import FrameType
@@ -18,7 +18,7 @@ from causeway.assets import home_root
 from causeway.cli.environment import environment, sandbox_is_up
 from causeway.cli.stack_progress import watcher_for
 from causeway.fleet.load import LoadedFleet, load_fleet
-from causeway.stacks.model import StackReport
+from causeway.stacks.model import Result, StackReport
 from causeway.stacks.run import Options, Runs, StackTask, folder_of_runs
 from causeway.stacks.tasks import stack_name, task_of
 from causeway.stacks.workspace import Workspace, project_folder
@@ -69,6 +69,30 @@ class Session:
             with _interruptible(runs, self.console):
                 return runs.run(tasks)
 
+    def carry_out(
+        self,
+        shown: Sequence[StackReport],
+        tasks: Sequence[StackTask],
+        options: Options,
+        *,
+        ask: Callable[[frozenset[str]], None],
+    ) -> tuple[StackReport, ...]:
+        """Do what a dry run has shown, on the stacks that change; returns each stack's last report.
+
+        Args:
+            shown: the dry run's reports.
+            tasks: the stacks, in the same order.
+            options: the operation.
+            ask: is told the stacks that change, before anything is touched; it raises where the answer is no.
+        """
+        changing = frozenset(report.stack for report in shown if report.result is Result.CHANGES)
+        if not changing:
+            return tuple(shown)
+        ask(changing)
+        done = self.run([replace(task, create=False) for task in tasks if task.name in changing], options)
+        last = {report.stack: report for report in done}
+        return tuple(last.get(report.stack, report) for report in shown)
+
 
 @contextmanager
 def _interruptible(runs: Runs, console: Console) -> Iterator[None]:
@@ -95,16 +119,11 @@ def document(reports: Sequence[StackReport]) -> list[dict[str, Any]]:
             "seconds": round(report.seconds, 1),
             "same": report.same,
             "standing": asdict(report.standing),
-            "changes": [
-                {"kind": each.kind, "name": each.name, "operation": each.operation, "details": dict(each.details)}
-                for each in report.changes
-            ],
+            "changes": [asdict(each) for each in report.changes],
             "hosts": [
                 {"pool": each.pool, "host": each.name, "phase": each.phase, "text": each.text} for each in report.hosts
             ],
-            "messages": [
-                {"severity": each.severity, "resource": each.resource, "text": each.text} for each in report.told
-            ],
+            "messages": [asdict(each) for each in report.told],
             "log": str(report.log) if report.log else None,
         }
         for report in reports

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -15,7 +14,7 @@ from causeway.cli.preview import AtOnce, Refresh, Stacks
 from causeway.cli.stack_commands import Session, document
 from causeway.cli.stack_text import print_changes, print_ends
 from causeway.errors import Permanent
-from causeway.stacks.model import Operation, Result, StackReport, exit_status
+from causeway.stacks.model import Operation, exit_status
 from causeway.stacks.run import Options
 from causeway.stacks.tasks import chosen
 
@@ -44,22 +43,17 @@ def command(
     tasks = session.tasks(clusters, as_of)
     previews = session.run(tasks, Options(Operation.PREVIEW, refresh=refresh, at_once=parallel))
     print_changes(out, previews)
-    changing = {report.stack for report in previews if report.result is Result.CHANGES}
-    if changing and not yes:
-        confirm(out, f"change {len(changing)} stack(s)?")
-    todo = [replace(task, create=False) for task in tasks if task.name in changing]
-    done = session.run(todo, Options(Operation.UP, refresh=refresh, at_once=parallel)) if todo else ()
-    reports = _joined(previews, done)
+
+    def ask(changing: frozenset[str]) -> None:
+        if not yes:
+            confirm(out, f"change {len(changing)} stack(s)?")
+
+    options = Options(Operation.UP, refresh=refresh, at_once=parallel)
+    reports = session.carry_out(previews, tasks, options, ask=ask)
     print_ends(out, reports)
     if as_json:
         print_json(SCHEMA, {"fleet": session.loaded.fleet.name, "stacks": document(reports)})
     raise typer.Exit(exit_status(reports))
-
-
-def _joined(previews: tuple[StackReport, ...], done: tuple[StackReport, ...]) -> tuple[StackReport, ...]:
-    """Each stack's last report."""
-    by_stack = {report.stack: report for report in done}
-    return tuple(by_stack.get(report.stack, report) for report in previews)
 
 
 def confirm(out: Console, question: str) -> None:

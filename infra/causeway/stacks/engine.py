@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -30,6 +31,12 @@ LOGGED = frozenset({"up", "preview", "destroy", "refresh"})
 Line = Callable[[str], None]
 
 
+@cache
+def _found() -> PulumiCommand:
+    """The program with its version, asked once: the SDK would run it for each object."""
+    return PulumiCommand()
+
+
 class Engine(PulumiCommand):
     """The `pulumi` program. One object runs one stack's commands, one after the other.
 
@@ -38,7 +45,7 @@ class Engine(PulumiCommand):
     """
 
     def __init__(self, log: Path | None = None) -> None:
-        super().__init__()
+        self.command, self.version = _found().command, _found().version
         self._log = log
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import date
 
 from causeway.errors import Permanent, Problems
 from causeway.fleet.document import Fleet
+from causeway.fleet.problems import nearest
 from causeway.stacks.run import StackTask
 from causeway.stacks.workspace import AS_OF, CONFIG, HMAC_KEY
 
@@ -53,8 +53,8 @@ def chosen_of_backend(fleet: Fleet, existing: frozenset[str], words: Sequence[st
 
 
 def _unknown(word: str, known: Sequence[str], fleet: Fleet) -> Permanent:
-    near = difflib.get_close_matches(word, known, 1)
-    hint = f"did you mean {near[0]}?" if near else f"the clusters are {', '.join(fleet.clusters)}"
+    near = nearest(word, known)
+    hint = f"did you mean {near}?" if near else f"the clusters are {', '.join(fleet.clusters)}"
     return Permanent(
         "unknown-stack", f"the fleet {fleet.name} declares no such cluster or stack", subject=word, hint=hint
     )
