@@ -103,3 +103,10 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+
+
+@pytest.fixture(scope="session", name="tools")
+def located_tools() -> dict[str, Path]:
+    """The command-line tools of this machine by name."""
+    located = locate_all(tools(), search_path(Path(sys.prefix) / "bin", os.environ))
+    return {found.tool.name: found.chosen.path for found in located if found.chosen is not None}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,34 +12,26 @@ import pytest
 from causeway.sandbox import cgroup, clusters
 from causeway.sandbox.clusters.places import Places
 from causeway.sandbox.spec import SandboxSpec
-from causeway.toolchain.locate import locate_all, search_path
-from causeway.toolchain.manifest import tools as known_tools
 from tests.charts import crds
-from tests.charts.harness import CLUSTER, OFFERS, ChartCluster, Helm, Release, cases, eventually, load
+from tests.charts.harness import CLUSTER, OFFERS, ChartCluster, Helm, Release, cases, load
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="session")
-def chart_tools() -> dict[str, Path]:
-    """The tools of this machine by name."""
-    located = locate_all(known_tools(), search_path(Path(sys.prefix) / "bin", os.environ))
-    return {found.tool.name: found.chosen.path for found in located if found.chosen is not None}
-
-
-@pytest.fixture(scope="session")
-def helm(chart_tools: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Helm:
+def helm(tools: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Helm:
     """Helm without any cluster."""
-    return Helm(chart_tools["helm"], tmp_path_factory.mktemp("helm"))
+    return Helm(tools["helm"], tmp_path_factory.mktemp("helm"))
 
 
 @pytest.fixture(scope="package")
-def chart_cluster(chart_tools: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChartCluster]:
+def chart_cluster(tools: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChartCluster]:
     """One running cluster for the session; each test takes release names and namespaces of its own."""
     fleet = f"charts-{secrets.token_hex(4)}"
     home = tmp_path_factory.mktemp(fleet)
     try:
-        clusters.up(SandboxSpec(fleet, clusters=(CLUSTER,)), home, chart_tools)
-        helm = Helm(chart_tools["helm"], home / "helm", Places(home).kubeconfig)
-        cluster = ChartCluster(CLUSTER.name, helm, chart_tools["kubectl"])
+        clusters.up(SandboxSpec(fleet, clusters=(CLUSTER,)), home, tools)
+        helm = Helm(tools["helm"], home / "helm", Places(home).kubeconfig)
+        cluster = ChartCluster(CLUSTER.name, helm, tools["kubectl"])
         cluster.apply(*crds.documents())
         cluster.kubectl("wait", "--for=condition=Established", "customresourcedefinitions", "--all", "--timeout=30s")
         yield cluster

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import yaml
 
@@ -40,17 +39,6 @@ NODES = (
 )
 OFFERS = (("asc-1", "huawei.com/Ascend910"), ("mlu-1", "cambricon.com/mlu"), ("gpu-1", "nvidia.com/gpu"))
 CLUSTER = ClusterSpec("charts", KUBERNETES, NODES)
-
-
-def eventually(look: Callable[[], T | Literal[False] | None], what: str, *, timeout: float = 30) -> T:
-    """The first truthy answer of `look`; fails when there is none in time."""
-    deadline = time.monotonic() + timeout
-    while True:
-        found = look()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"waited {timeout:.0f} s for {what}; last answer: {found!r}"
-        time.sleep(0.1)
 
 
 def chart_names() -> list[str]:

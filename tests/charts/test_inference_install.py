@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.charts.harness import CHARTS, ChartCluster, Object, Refused, Release, eventually, load
+from tests.charts.harness import CHARTS, ChartCluster, Object, Refused, Release, load
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.tools
 CASES = CHARTS / "inference" / "ci"

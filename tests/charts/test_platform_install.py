@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.charts.harness import CHARTS, OFFERS, ChartCluster, Object, Refused, Release, eventually, load
+from tests.charts.harness import CHARTS, OFFERS, ChartCluster, Object, Refused, Release, load
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.tools
 SANDBOX = load(CHARTS / "accelerator-platform" / "ci" / "sandbox-values.yaml")

@@ -21,7 +21,8 @@ from causeway.sandbox import cgroup, clusters
 from causeway.sandbox.clusters.places import Places
 from causeway.sandbox.declared import sandbox_of
 from causeway.sandbox.spec import ClusterSpec, SandboxSpec
-from tests.charts.harness import ChartCluster, Helm, Release, eventually
+from tests.charts.harness import ChartCluster, Helm, Release
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.tools
 FLEET = Path(__file__).parents[2] / "inventory" / "sandbox"
@@ -48,15 +49,15 @@ def without_hosts(spec: SandboxSpec) -> tuple[ClusterSpec, ...]:
 
 @pytest.fixture(scope="module")
 def fleet_clusters(
-    context: FleetContext, chart_tools: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+    context: FleetContext, tools: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, ChartCluster]]:
     name = f"fleet-{secrets.token_hex(4)}"
     home = tmp_path_factory.mktemp(name)
     declared = without_hosts(sandbox_of(context.loaded, load_catalog()))
     try:
-        clusters.up(SandboxSpec(name, clusters=declared), home, chart_tools)
-        helms = {c.name: Helm(chart_tools["helm"], home / c.name, Places(home).kubeconfig, c.name) for c in declared}
-        yield {n: ChartCluster(n, helm, chart_tools["kubectl"]) for n, helm in helms.items()}
+        clusters.up(SandboxSpec(name, clusters=declared), home, tools)
+        helms = {c.name: Helm(tools["helm"], home / c.name, Places(home).kubeconfig, c.name) for c in declared}
+        yield {n: ChartCluster(n, helm, tools["kubectl"]) for n, helm in helms.items()}
     finally:
         clusters.down(name, home)
         if os.geteuid() == 0:

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.charts.harness import CHARTS, ChartCluster, Object, Refused, Release, eventually, load
+from tests.charts.harness import CHARTS, ChartCluster, Object, Refused, Release, load
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.tools
 CASES = CHARTS / "training" / "ci"

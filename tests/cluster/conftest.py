@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,8 +16,6 @@ from causeway.cluster.render import Renderer
 from causeway.sandbox import cgroup, clusters
 from causeway.sandbox.clusters.places import Places
 from causeway.sandbox.spec import ClusterSpec, NodeSpec, SandboxSpec
-from causeway.toolchain.locate import locate_all, search_path
-from causeway.toolchain.manifest import tools as known_tools
 from tests.cluster.harness import CLUSTER, HERE, Live, Sample
 from tests.clusters.harness import cloud_node
 
@@ -30,21 +27,14 @@ NODES = (
 )
 
 
-@pytest.fixture(scope="session")
-def cluster_tools() -> dict[str, Path]:
-    """The tools of this machine by name."""
-    located = locate_all(known_tools(), search_path(Path(sys.prefix) / "bin", os.environ))
-    return {found.tool.name: found.chosen.path for found in located if found.chosen is not None}
-
-
 @pytest.fixture(scope="package")
-def live(cluster_tools: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def live(tools: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """The cluster, running."""
     fleet = f"cl-{secrets.token_hex(4)}"
     home = tmp_path_factory.mktemp(fleet)
     patch = pytest.MonkeyPatch()
     try:
-        clusters.up(SandboxSpec(fleet, clusters=(ClusterSpec(CLUSTER, "1.34", NODES),)), home, cluster_tools)
+        clusters.up(SandboxSpec(fleet, clusters=(ClusterSpec(CLUSTER, "1.34", NODES),)), home, tools)
         kubeconfig = Places(home).kubeconfig
         patch.setenv("KUBECONFIG", str(kubeconfig))
         environ = dict(os.environ)
@@ -53,7 +43,7 @@ def live(cluster_tools: dict[str, Path], tmp_path_factory: pytest.TempPathFactor
             Api(Access(context=CLUSTER)),
             Releases.here(HERE, home / "home", environ),
             Renderer.here(HERE, home / "home", environ),
-            cluster_tools["kubectl"],
+            tools["kubectl"],
         )
     finally:
         patch.undo()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from causeway.cluster.api import Api
 from causeway.cluster.model import Access, ChartRef, Drift, ReleaseOutcome, ReleaseSpec, ReleaseStep, Rendered
@@ -22,17 +21,6 @@ HERE = Path(__file__).parent
 SAMPLE = ChartRef("sample")
 KUBERNETES = "1.34"
 CLUSTER = "cluster-tests"
-
-
-def eventually(look: Callable[[], T | Literal[False] | None], what: str, *, timeout: float = 30) -> T:
-    """The first truthy answer of `look`; fails when there is none in time."""
-    deadline = time.monotonic() + timeout
-    while True:
-        found = look()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"waited {timeout:.0f} s for {what}; last answer: {found!r}"
-        time.sleep(0.2)
 
 
 @dataclass

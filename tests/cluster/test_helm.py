@@ -13,7 +13,7 @@ import pytest
 
 from causeway.cluster.helm import Helm, run
 from causeway.errors import Permanent
-from tests.cluster.harness import eventually
+from tests.waiting import eventually
 
 NOTHING = {"PATH": os.defpath}
 

@@ -13,7 +13,8 @@ from causeway.cluster.api import Api
 from causeway.cluster.model import Access, Drained, Nodes, PodLeft, RolloutMark
 from causeway.cluster.nodes import ClusterNodes
 from causeway.errors import Permanent, Retryable
-from tests.cluster.harness import Live, eventually
+from tests.cluster.harness import Live
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.tools
 MARK = RolloutMark("run-1", "cordoned", "2026-01-01T00:00:00+00:00", cordoned=True)

@@ -16,7 +16,8 @@ import pytest
 from causeway.cluster import records, secrets
 from causeway.cluster.model import Access, ReleaseSpec
 from causeway.errors import Permanent, Problems, Retryable
-from tests.cluster.harness import CLUSTER, Live, Sample, eventually
+from tests.cluster.harness import CLUSTER, Live, Sample
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.tools
 SECRET = "a-key-that-must-not-be-seen"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,16 +11,7 @@ import pytest
 
 from causeway.sandbox import cgroup
 from causeway.sandbox.spec import ClusterSpec, HostSpec, SandboxSpec
-from causeway.toolchain.locate import locate_all, search_path
-from causeway.toolchain.manifest import tools as known_tools
 from tests.clusters.harness import Maker, Sandbox
-
-
-@pytest.fixture(scope="session")
-def tools() -> dict[str, Path]:
-    """The tools of this machine by name."""
-    located = locate_all(known_tools(), search_path(Path(sys.prefix) / "bin", os.environ))
-    return {found.tool.name: found.chosen.path for found in located if found.chosen is not None}
 
 
 @pytest.fixture(scope="module")

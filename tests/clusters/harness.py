@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from causeway.sandbox.clusters.places import Places
 from causeway.sandbox.clusters.processes import Process, below
 from causeway.sandbox.clusters.report import ClusterStatus
 from causeway.sandbox.spec import NodeSpec, SandboxSpec
+from tests import waiting
 
 T = TypeVar("T")
 GPU = "nvidia.com/gpu"
@@ -29,13 +29,7 @@ def cloud_node(name: str, vendor: str | None = "nvidia", resource: str | None = 
 
 def eventually(look: Callable[[], T | Literal[False] | None], what: str, *, timeout: float = 15) -> T:
     """The first truthy answer of `look`; fails when there is none in time."""
-    deadline = time.monotonic() + timeout
-    while True:
-        found = look()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"waited {timeout:.0f} s for {what}; last answer: {found!r}"
-        time.sleep(0.1)
+    return waiting.eventually(look, what, timeout=timeout)
 
 
 @dataclass

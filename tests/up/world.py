@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import os
-import shutil
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,16 +27,6 @@ plugins:
     - name: causeway
       path: {repository}/infra/plugin
 """
-
-
-def until(holds: Callable[[], object], seconds: float = 60.0, every: float = 0.2) -> bool:
-    """Whether something comes true in time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if holds():
-            return True
-        time.sleep(every)
-    return bool(holds())
 
 
 @dataclass(frozen=True)
@@ -73,7 +58,6 @@ class World:
 
     sandbox: Sandbox
     fleet: dict[str, Any] = field(default_factory=dict)
-    extra: dict[str, str] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:
@@ -88,7 +72,7 @@ class World:
         """The environment of a user who has set nothing but what the world says."""
         own = ("PULUMI_", "ANSIBLE_", "KUBECONFIG", "CAUSEWAY_SSH_CONFIG")
         kept = {name: value for name, value in self.sandbox.environ.items() if not name.startswith(own)}
-        return {**kept, **self.extra, **more}
+        return {**kept, **more}
 
     def argv(self, command: str, *words: str) -> list[str]:
         """A command of `causeway` on this fleet."""
@@ -113,19 +97,6 @@ class World:
     def up(self, *words: str, expect: int | None = 0) -> Ended:
         """`causeway up` without questions, on the day of the fleet."""
         return self.run("up", "--yes", "--as-of", AS_OF, *words, expect=expect)
-
-    def begin_up(self, *words: str) -> subprocess.Popen[bytes]:
-        """`causeway up`, left running in a session of its own."""
-        log = (self.root / "up.log").open("ab")
-        return subprocess.Popen(
-            self.argv("up", "--yes", "--as-of", AS_OF, *words),
-            env=self.environ(),
-            cwd=self.root,
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
 
     def say(self, host: str, command: str) -> str:
         """What a command on a host prints, as root; the connection is closed afterwards."""
@@ -171,10 +142,6 @@ class World:
         names, values = (line.split() for line in done.stdout.splitlines() if line.startswith("Tcp:"))
         return int(dict(zip(names[1:], values[1:], strict=True))["ActiveOpens"])
 
-    def own(self, word: str) -> list[int]:
-        """Processes of this world whose command line holds a word: they have its folder in their environment."""
-        return [pid for pid in processes(word) if str(self.root).encode() in _environment(pid)]
-
 
 def processes(word: str) -> list[int]:
     """Processes whose command line holds a word."""
@@ -190,31 +157,6 @@ def processes(word: str) -> list[int]:
     return found
 
 
-def _environment(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return b""
-
-
-def kill_tree(process: subprocess.Popen[bytes]) -> None:
-    """`kill -9` of a command and of everything below it, as when its machine is lost."""
-    for pid in [*_descendants(process.pid), process.pid]:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    process.wait(30)
-
-
-def _descendants(pid: int) -> list[int]:
-    try:
-        children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-    return [each for child in children for each in [*_descendants(child), child]]
-
-
 def make_world(folder: Path) -> World:
     """A world below a folder, declared and not up."""
     inventory = folder / "inventory"
@@ -226,23 +168,3 @@ def make_world(folder: Path) -> World:
     world = World(sandbox, content)
     world.declare()
     return world
-
-
-def make_second_clone(world: World) -> World:
-    """The same declaration in another folder, with the first one's backend, passphrase and access, and nothing else."""
-    root = world.root.with_name(f"{world.root.name}-second")
-    folder = root / "inventory" / world.sandbox.folder.name
-    shutil.copytree(world.sandbox.folder, folder)
-    for file in [world.root / "Pulumi.yaml", *world.root.glob("Pulumi.*.yaml")]:
-        shutil.copy(file, root / file.name)
-    home, first = root / ".causeway", world.root / ".causeway"
-    place = world.sandbox.place
-    extra = {
-        "PULUMI_BACKEND_URL": (first / "state").as_uri(),
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(first / "passphrase"),
-        "KUBECONFIG": str(place.home / "kubeconfig"),
-        "CAUSEWAY_SSH_CONFIG": str(place.ssh_config),
-        "CAUSEWAY_HOME": str(home),
-    }
-    sandbox = Sandbox(world.sandbox.name, folder, dict(world.sandbox.environ))
-    return World(sandbox, copy.deepcopy(world.fleet), extra)
