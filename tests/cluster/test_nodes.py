@@ -128,6 +128,12 @@ def test_a_node_that_is_not_there_is_named(nodes: Nodes) -> None:
     assert caught.value.subject == "no-such-node"
 
 
+def test_a_node_is_told_its_pool(nodes: Nodes) -> None:
+    assert nodes.read(["gpu-2"])["gpu-2"].pool is None
+    nodes.join_pool("gpu-2", "h20")
+    assert nodes.read(["gpu-2"])["gpu-2"].pool == "h20"
+
+
 def test_operands_leave_a_node_and_come_back_with_its_accelerators(live: Live, nodes: Nodes, namespace: str) -> None:
     plugin = {
         "apiVersion": "apps/v1",

@@ -11,7 +11,21 @@ import pytest
 from causeway.cluster.model import RolloutMark
 from causeway.errors import Permanent
 from causeway.hosts.model import HostSpec
-from tests.hosts.world import EXPECTED, NEW, OLD, RESOURCE, FakeHost, World, go, node, pool, serving, spec_of, stamp
+from tests.hosts.world import (
+    EXPECTED,
+    NEW,
+    OLD,
+    POOL,
+    RESOURCE,
+    FakeHost,
+    World,
+    go,
+    node,
+    pool,
+    serving,
+    spec_of,
+    stamp,
+)
 
 NAMES = [f"h{number:02d}" for number in range(1, 13)]
 
@@ -254,6 +268,17 @@ def test_a_node_that_a_killed_run_left_cordoned_is_restored_when_its_stamp_is_ri
     assert untouched(made, "h01")
     assert outcome.states["h01"] == NEW
     assert made.out() == set()
+
+
+def test_a_host_that_joins_gets_its_pool_and_its_operands_on_its_node(tmp_path: Path) -> None:
+    made = world(1)
+    plain = node("h01", operands=False, pool=None, allocatable={RESOURCE: 0}, plugin_expected=False)
+    made.hosts["h01"] = FakeHost(None, plain)
+    outcome = go(made, pool(made), tmp_path, names=["h01"])
+    assert outcome.states["h01"] == NEW
+    after = made.hosts["h01"].node
+    assert after is not None
+    assert (after.pool, after.operands, after.schedulable, after.mark) == (POOL, True, True, None)
 
 
 def test_pods_that_a_budget_keeps_defer_their_host_and_leave_it_in_service(tmp_path: Path) -> None:

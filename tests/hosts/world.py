@@ -27,6 +27,7 @@ from causeway.hosts.model import (
 from causeway.hosts.rollout import converge
 from causeway.hosts.states import fingerprints
 
+POOL = "p"
 RESOURCE = "test.example/chip"
 EXPECTED = 8
 OLD, NEW = "ok old c1", "ok new c1"
@@ -117,6 +118,7 @@ def node(name: str, **more: Any) -> NodeState:
         allocatable={RESOURCE: EXPECTED},
         mark=None,
         plugin_expected=True,
+        pool=POOL,
     )
     return replace(plain, **more)
 
@@ -170,6 +172,10 @@ class FakeNodes:
     def operands(self, name: str, *, on: bool) -> None:
         self._call()
         self._set(name, operands=on, allocatable={RESOURCE: EXPECTED if on and self._whole(name) else 0})
+
+    def join_pool(self, name: str, pool: str) -> None:
+        self._call()
+        self._set(name, pool=pool)
 
     def _whole(self, name: str) -> bool:
         found = self._world.hosts[name].stamp
@@ -296,7 +302,7 @@ def spec_of(hosts: tuple[HostSpec, ...], **rollout: Any) -> PoolSpec:
         stack="f.c",
         fleet="f",
         cluster="c",
-        pool="p",
+        pool=POOL,
         play="site",
         hosts=hosts,
         rollout=Rollout.model_validate(rollout),

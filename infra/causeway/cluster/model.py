@@ -53,6 +53,8 @@ class NodeState:
     mark: RolloutMark | None
     plugin_expected: bool
     """Whether a DaemonSet of a device plugin would run on this node with its operands on."""
+    pool: str | None = None
+    """Value of `causeway/pool`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,10 @@ class Nodes(Protocol):
 
     def operands(self, name: str, *, on: bool) -> None:
         """Let device plugin and exporter run on a node, or take them off it."""
+        ...
+
+    def join_pool(self, name: str, pool: str) -> None:
+        """Say on a node which pool it belongs to (`causeway/pool`): workloads and device plugins select it."""
         ...
 
     def wait_operands_gone(self, name: str, seconds: float, cancelled: Callable[[], bool]) -> tuple[PodLeft, ...]:

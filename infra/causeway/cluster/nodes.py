@@ -20,6 +20,7 @@ from causeway.cluster.waiting import wait_for
 from causeway.errors import Permanent, Retryable
 
 OPERANDS = "causeway/operands"
+POOL = "causeway/pool"
 ROLLOUT = "causeway/rollout"
 COMPONENT = "app.kubernetes.io/component"
 PLUGIN = "device-plugin"
@@ -82,6 +83,10 @@ class ClusterNodes:
     def operands(self, name: str, *, on: bool) -> None:
         """See `model.Nodes`."""
         self._change(name, lambda _node: {"metadata": {"labels": {OPERANDS: "on" if on else "off"}}})
+
+    def join_pool(self, name: str, pool: str) -> None:
+        """See `model.Nodes`."""
+        self._change(name, lambda _node: {"metadata": {"labels": {POOL: pool}}})
 
     def wait_operands_gone(self, name: str, seconds: float, cancelled: Callable[[], bool]) -> tuple[PodLeft, ...]:
         """See `model.Nodes`."""
@@ -163,6 +168,7 @@ def _state(node: Object, plugins: Iterable[Object]) -> NodeState:
         },
         mark=_mark(node),
         plugin_expected=any(fits(each["spec"], with_operands, spec.get("taints") or ()) for each in plugins),
+        pool=labels.get(POOL),
     )
 
 

@@ -56,6 +56,9 @@ def _back(session: Session, nodes: Nodes, name: str, wave: Wave) -> str:
     node = patiently(lambda: nodes.read([name]), around).get(name)
     if node is None:
         return ""
+    if node.pool != session.spec.pool:
+        patiently(lambda: nodes.join_pool(name, session.spec.pool), around)
+        node = patiently(lambda: nodes.read([name]), around).get(name, node)  # device plugins select its pool
     if not node.operands:
         patiently(lambda: nodes.operands(name, on=True), around)
     if node.mark is not None:
