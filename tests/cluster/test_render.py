@@ -199,6 +199,51 @@ def test_bad_values_are_all_told_at_their_lines_of_the_declaration(make: Make, t
     assert "values.schema.json of the chart inference" in told
 
 
+FAILING = """\
+    platform:
+      vendors:
+        nvidia:
+          profile: no-such-profile
+    releases:
+      mine:
+        chart: own-chart
+        values:
+          box:
+            width: 3
+      other:
+        chart: own-chart
+        values:
+          word: "yes"
+"""
+
+
+def test_what_a_template_refuses_is_told_at_the_line_of_the_value_that_it_names(make: Make, tmp_path: Path) -> None:
+    folder = tmp_path / "fleet"
+    (folder / "own-chart" / "templates").mkdir(parents=True)
+    (folder / "own-chart" / "Chart.yaml").write_text("{apiVersion: v2, name: own-chart, version: 0.1.0}")
+    template = '{{ if .Values.word }}{{ fail "note: this is no path of a value" }}{{ end }}{{ .Values.box.width.deep }}'
+    (folder / "own-chart" / "templates" / "one.yaml").write_text(template)
+    context = declared(
+        folder,
+        ("engine: {name: vllm-mlu}", "engine: {name: vllm-mlu, image: 'Not An Image'}"),
+        ("    values: {}  ", "    values:\n      startup:\n        timeoutSeconds: [1]\n    #"),
+        ("    delivery: pulumi ", f"{FAILING}    delivery: pulumi "),
+    )
+    with pytest.raises(Problems) as caught:
+        render_plans(make(root=context.loaded.root), context.loaded, context.plan.clusters.values())
+    found = {(error.code, str(error.where).split(":")[1]): error.reason for error in caught.value.errors}
+    expected = {
+        ("chart-refuses", "profile: no-such-profile"): "there is no profile no-such-profile",
+        ("chart-refuses", "width: 3"): "can't evaluate field deep",
+        ("chart-refuses", "other:"): "note: this is no path of a value",
+        ("bad-values", "image: 'Not An Image'"): "engine.image of doubao-cambricon",
+        ("bad-values", "timeoutSeconds: [1]"): "startup.timeoutSeconds",
+    }
+    assert found.keys() == {(code, str(line_of(folder, words))) for code, words in expected}
+    for (code, words), told in expected.items():
+        assert told in found[code, str(line_of(folder, words))]
+
+
 @pytest.mark.parametrize(
     ("release", "pointer", "path"),
     [

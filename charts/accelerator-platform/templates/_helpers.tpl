@@ -12,11 +12,11 @@
 {{- end -}}
 
 {{- define "accelerator-platform.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-app.kubernetes.io/name: {{ include "accelerator-platform.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
+app.kubernetes.io/name: {{ include "accelerator-platform.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/part-of: causeway
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{- end -}}
 
 {{/* Name of a vendor's component. Arguments: root, vendor, component. */}}
@@ -26,17 +26,17 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* What a component's pods are selected by. Arguments: root, vendor, component. */}}
 {{- define "accelerator-platform.operandSelector" -}}
-app.kubernetes.io/name: {{ include "accelerator-platform.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
-app.kubernetes.io/component: {{ .component }}
-causeway/vendor: {{ .vendor }}
+app.kubernetes.io/name: {{ include "accelerator-platform.name" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
+app.kubernetes.io/component: {{ .component | quote }}
+causeway/vendor: {{ .vendor | quote }}
 {{- end -}}
 
 {{/* Labels of a component's own objects. Arguments: root, vendor, component. */}}
 {{- define "accelerator-platform.operandLabels" -}}
 {{ include "accelerator-platform.labels" .root }}
-app.kubernetes.io/component: {{ .component }}
-causeway/vendor: {{ .vendor }}
+app.kubernetes.io/component: {{ .component | quote }}
+causeway/vendor: {{ .vendor | quote }}
 {{- end -}}
 
 {{/* The vendors that are on, each over its profile, as YAML. Refuses what cannot work on any node. */}}

@@ -6,8 +6,8 @@
 apiVersion: apps/v1
 kind: DaemonSet
 metadata:
-  name: {{ include "accelerator-platform.operandName" $names }}
-  namespace: {{ .root.Release.Namespace }}
+  name: {{ include "accelerator-platform.operandName" $names | quote }}
+  namespace: {{ .root.Release.Namespace | quote }}
   labels:
     {{- include "accelerator-platform.operandLabels" $names | nindent 4 }}
     {{- with $own.version }}
@@ -24,31 +24,31 @@ spec:
       labels:
         {{- include "accelerator-platform.operandSelector" $names | nindent 8 }}
         {{- range $key, $value := mergeOverwrite (dict) (deepCopy .root.Values.podLabels) (deepCopy ($own.podLabels | default dict)) }}
-        {{ $key }}: {{ $value | quote }}
+        {{ $key | quote }}: {{ $value | quote }}
         {{- end }}
       annotations:
-        kubectl.kubernetes.io/default-container: {{ .component }}
+        kubectl.kubernetes.io/default-container: {{ .component | quote }}
         {{- if eq .component "exporter" }}
         prometheus.io/scrape: "true"
         prometheus.io/port: {{ $own.port | quote }}
-        prometheus.io/path: {{ $own.path | default "/metrics" }}
+        prometheus.io/path: {{ $own.path | default "/metrics" | quote }}
         {{- end }}
         {{- with $own.resourceNames }}
-        causeway/resources: {{ join "," . }}
+        causeway/resources: {{ join "," . | quote }}
         {{- end }}
         {{- with $own.configFiles }}
         checksum/config: {{ toJson . | sha256sum }}
         {{- end }}
         {{- range $key, $value := mergeOverwrite (dict) (deepCopy .root.Values.podAnnotations) (deepCopy ($own.podAnnotations | default dict)) }}
-        {{ $key }}: {{ $value | quote }}
+        {{ $key | quote }}: {{ $value | quote }}
         {{- end }}
     spec:
-      serviceAccountName: {{ include "accelerator-platform.operandName" $names }}
+      serviceAccountName: {{ include "accelerator-platform.operandName" $names | quote }}
       automountServiceAccountToken: {{ not (empty $own.clusterRules) }}
-      priorityClassName: {{ .root.Values.operandsPriorityClass }}
+      priorityClassName: {{ .root.Values.operandsPriorityClass | quote }}
       {{- if $own.useRuntimeClass }}
       {{- with .vendor.runtimeClass }}
-      runtimeClassName: {{ . }}
+      runtimeClassName: {{ . | quote }}
       {{- end }}
       {{- end }}
       {{- with .root.Values.imagePullSecrets }}
@@ -82,8 +82,8 @@ spec:
       {{- if $own.prepare }}
       initContainers:
         - name: prepare
-          image: {{ include "accelerator-platform.image" (dict "root" .root "component" $own "path" .path) }}
-          imagePullPolicy: {{ .root.Values.imagePullPolicy }}
+          image: {{ include "accelerator-platform.image" (dict "root" .root "component" $own "path" .path) | quote }}
+          imagePullPolicy: {{ .root.Values.imagePullPolicy | quote }}
           command: [sh, -ec]
           args:
             - |
@@ -101,9 +101,9 @@ spec:
             {{- include "accelerator-platform.mounts" $own | trim | nindent 12 }}
       {{- end }}
       containers:
-        - name: {{ .component }}
-          image: {{ include "accelerator-platform.image" (dict "root" .root "component" $own "path" .path) }}
-          imagePullPolicy: {{ .root.Values.imagePullPolicy }}
+        - name: {{ .component | quote }}
+          image: {{ include "accelerator-platform.image" (dict "root" .root "component" $own "path" .path) | quote }}
+          imagePullPolicy: {{ .root.Values.imagePullPolicy | quote }}
           {{- with $own.command }}
           command:
             {{- toYaml . | nindent 12 }}
@@ -115,13 +115,13 @@ spec:
           {{- if or $own.env $own.nodeNameEnv $own.hostIpEnv }}
           env:
             {{- range $key, $value := $own.env }}
-            - {name: {{ $key }}, value: {{ $value | quote }}}
+            - {name: {{ $key | quote }}, value: {{ $value | quote }}}
             {{- end }}
             {{- with $own.nodeNameEnv }}
-            - {name: {{ . }}, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
+            - {name: {{ . | quote }}, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
             {{- end }}
             {{- with $own.hostIpEnv }}
-            - {name: {{ . }}, valueFrom: {fieldRef: {fieldPath: status.hostIP}}}
+            - {name: {{ . | quote }}, valueFrom: {fieldRef: {fieldPath: status.hostIP}}}
             {{- end }}
           {{- end }}
           {{- if $port }}
@@ -130,10 +130,10 @@ spec:
           {{- end }}
           {{- if and $port $own.healthPath }}
           readinessProbe:
-            httpGet: {path: {{ $own.healthPath }}, port: {{ int $port }}}
+            httpGet: {path: {{ $own.healthPath | quote }}, port: {{ int $port }}}
             periodSeconds: 10
           livenessProbe:
-            httpGet: {path: {{ $own.healthPath }}, port: {{ int $port }}}
+            httpGet: {path: {{ $own.healthPath | quote }}, port: {{ int $port }}}
             initialDelaySeconds: 60
             periodSeconds: 30
             failureThreshold: 6
@@ -153,18 +153,18 @@ spec:
       {{- if or $own.hostPaths $own.emptyDirs $own.configFiles }}
       volumes:
         {{- range $own.hostPaths }}
-        - name: {{ .name }}
+        - name: {{ .name | quote }}
           hostPath:
-            path: {{ .path }}
+            path: {{ .path | quote }}
             {{- with .type }}
-            type: {{ . }}
+            type: {{ . | quote }}
             {{- end }}
         {{- end }}
         {{- range $index, $_ := $own.emptyDirs }}
         - {name: empty-{{ $index }}, emptyDir: {sizeLimit: 64Mi}}
         {{- end }}
         {{- if $own.configFiles }}
-        - {name: config, configMap: {name: {{ include "accelerator-platform.operandName" $names }}}}
+        - {name: config, configMap: {name: {{ include "accelerator-platform.operandName" $names | quote }}}}
         {{- end }}
       {{- end }}
 {{- end -}}
@@ -172,12 +172,12 @@ spec:
 {{/* Where a component's volumes are mounted. Argument: its values. */}}
 {{- define "accelerator-platform.mounts" -}}
 {{- range .hostPaths }}
-- {name: {{ .name }}, mountPath: {{ .mountPath | default .path }}{{ if .readOnly }}, readOnly: true{{ end }}}
+- {name: {{ .name | quote }}, mountPath: {{ .mountPath | default .path | quote }}{{ if .readOnly }}, readOnly: true{{ end }}}
 {{- end }}
 {{- range $index, $path := .emptyDirs }}
-- {name: empty-{{ $index }}, mountPath: {{ $path }}}
+- {name: empty-{{ $index }}, mountPath: {{ $path | quote }}}
 {{- end }}
 {{- if .configFiles }}
-- {name: config, mountPath: {{ .configPath | default "/etc/causeway" }}, readOnly: true}
+- {name: config, mountPath: {{ .configPath | default "/etc/causeway" | quote }}, readOnly: true}
 {{- end }}
 {{- end -}}

@@ -1,6 +1,6 @@
 {{/* Envoy's configuration. Its parts are named as in Envoy's own reference. */}}
 {{- define "gateway.envoy" -}}
-node: {id: {{ include "gateway.fullname" . }}, cluster: {{ include "gateway.workload" . }}}
+node: {id: {{ include "gateway.fullname" . | quote }}, cluster: {{ include "gateway.workload" . | quote }}}
 admin:
   address: {socket_address: {address: 127.0.0.1, port_value: 9901}}
 layered_runtime:
@@ -21,7 +21,7 @@ static_resources:
                 stat_prefix: http
                 normalize_path: true
                 merge_slashes: true
-                stream_idle_timeout: {{ .Values.streamIdleTimeoutSeconds }}s
+                stream_idle_timeout: {{ int .Values.streamIdleTimeoutSeconds }}s
                 {{- if .Values.upstream.baseUrl }}
                 skip_xff_append: true
                 {{- end }}
@@ -59,7 +59,7 @@ static_resources:
                         name: envoy.http.stateful_session.cookie
                         typed_config:
                           "@type": type.googleapis.com/envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState
-                          cookie: {name: causeway-replica, path: /v1/videos, ttl: {{ .Values.stickySeconds }}s}
+                          cookie: {name: causeway-replica, path: /v1/videos, ttl: {{ int .Values.stickySeconds }}s}
                   {{- end }}
                   - name: envoy.filters.http.router
                     typed_config:
@@ -100,7 +100,7 @@ resources:
   - "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret
     name: upstream-key
     generic_secret:
-      secret: {filename: /etc/envoy/key/{{ .Values.upstream.existingSecret.key }}}
+      secret: {filename: {{ printf "/etc/envoy/key/%s" .Values.upstream.existingSecret.key | quote }}}
 {{- end -}}
 
 {{/* Traffic by weight; what a dead backend should get goes on to the others. */}}
@@ -122,7 +122,7 @@ virtual_hosts:
           retry_policy:
             retry_on: connect-failure,refused-stream,reset-before-request,retriable-status-codes
             retriable_status_codes: [503]
-            num_retries: {{ .Values.retries }}
+            num_retries: {{ int .Values.retries }}
             host_selection_retry_max_attempts: 3
             retry_host_predicate:
               - name: envoy.retry_host_predicates.previous_hosts
@@ -138,7 +138,7 @@ virtual_hosts:
             runtime_key_prefix: weight
             clusters:
               {{- range .Values.backends }}
-              - name: {{ include "gateway.backendName" . }}
+              - name: {{ include "gateway.backendName" . | quote }}
                 weight: {{ .weight }}
               {{- end }}
 {{- end -}}
@@ -149,11 +149,11 @@ virtual_hosts:
 {{- $several := gt (len .Values.backends) 1 -}}
 {{- range $backend := .Values.backends }}
 {{- $name := include "gateway.backendName" $backend }}
-- name: {{ ternary (printf "own.%s" $name) $name $several }}
+- name: {{ ternary (printf "own.%s" $name) $name $several | quote }}
   {{- include "gateway.backendCluster" (list $root (list $backend)) | nindent 2 }}
 {{- if $several }}
-- name: {{ $name }}
-  connect_timeout: {{ $root.Values.connectTimeoutSeconds }}s
+- name: {{ $name | quote }}
+  connect_timeout: {{ int $root.Values.connectTimeoutSeconds }}s
   lb_policy: CLUSTER_PROVIDED
   cluster_type:
     name: envoy.clusters.aggregate
@@ -190,7 +190,7 @@ virtual_hosts:
 {{- $backends := index . 1 -}}
 {{- $values := $root.Values -}}
 type: STRICT_DNS
-connect_timeout: {{ $values.connectTimeoutSeconds }}s
+connect_timeout: {{ int $values.connectTimeoutSeconds }}s
 respect_dns_ttl: true
 # a replica that is to stop leaves the Service at once and is well until its last request has ended: nothing new for it
 ignore_health_on_host_removal: true
@@ -198,16 +198,16 @@ dns_lookup_family: V4_PREFERRED
 lb_policy: LEAST_REQUEST
 circuit_breakers:
   thresholds:
-    - max_connections: {{ $values.maxRequestsPerBackend }}
-      max_pending_requests: {{ $values.maxRequestsPerBackend }}
-      max_requests: {{ $values.maxRequestsPerBackend }}
+    - max_connections: {{ int $values.maxRequestsPerBackend }}
+      max_pending_requests: {{ int $values.maxRequestsPerBackend }}
+      max_requests: {{ int $values.maxRequestsPerBackend }}
       max_retries: 1024
 health_checks:
-  - interval: {{ $values.healthCheck.intervalSeconds }}s
-    no_traffic_interval: {{ $values.healthCheck.intervalSeconds }}s
-    timeout: {{ $values.healthCheck.timeoutSeconds }}s
-    unhealthy_threshold: {{ $values.healthCheck.unhealthyThreshold }}
-    healthy_threshold: {{ $values.healthCheck.healthyThreshold }}
+  - interval: {{ int $values.healthCheck.intervalSeconds }}s
+    no_traffic_interval: {{ int $values.healthCheck.intervalSeconds }}s
+    timeout: {{ int $values.healthCheck.timeoutSeconds }}s
+    unhealthy_threshold: {{ int $values.healthCheck.unhealthyThreshold }}
+    healthy_threshold: {{ int $values.healthCheck.healthyThreshold }}
     http_health_check: {path: {{ (first $backends).health | default "/health" | quote }}}
 outlier_detection:
   consecutive_5xx: 10
@@ -215,14 +215,14 @@ outlier_detection:
   enforcing_consecutive_gateway_failure: 100
   max_ejection_percent: 100
 load_assignment:
-  cluster_name: {{ ternary "jobs" (include "gateway.backendName" (first $backends)) (gt (len $backends) 1) }}
+  cluster_name: {{ ternary "jobs" (include "gateway.backendName" (first $backends)) (gt (len $backends) 1) | quote }}
   endpoints:
     {{- range $backends }}
     - lb_endpoints:
         - endpoint:
             address:
-              socket_address: {address: {{ include "gateway.backendAddress" (list $root .) }}, port_value: {{ include "gateway.backendPort" (list $root .) }}}
-            hostname: {{ include "gateway.backendAddress" (list $root .) }}
+              socket_address: {address: {{ include "gateway.backendAddress" (list $root .) | quote }}, port_value: {{ include "gateway.backendPort" (list $root .) }}}
+            hostname: {{ include "gateway.backendAddress" (list $root .) | quote }}
     {{- end }}
 {{- $tls := 0 -}}
 {{- range $backends }}{{- if or .tls (and .cluster (not .address) $values.remote.tls) }}{{- $tls = add1 $tls }}{{- end }}{{- end }}
@@ -241,10 +241,10 @@ transport_socket:
   name: envoy.transport_sockets.tls
   typed_config:
     "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
-    sni: {{ index . 1 }}
+    sni: {{ index . 1 | quote }}
     auto_sni_san_validation: true
     common_tls_context:
-      validation_context: {trusted_ca: {filename: {{ $root.Values.trustedCa }}}}
+      validation_context: {trusted_ca: {filename: {{ $root.Values.trustedCa | quote }}}}
 {{- end -}}
 
 {{/* Somebody else's model: only its API is passed on, with our key in place of the asker's, and nothing that tells who asks. */}}
@@ -258,10 +258,10 @@ virtual_hosts:
       - match: {prefix: /v1/}
         route:
           cluster: upstream
-          prefix_rewrite: {{ $upstream.path }}/
+          prefix_rewrite: {{ printf "%s/" $upstream.path | quote }}
           host_rewrite_literal: {{ $upstream.authority | quote }}
           timeout: 0s
-          retry_policy: {retry_on: "connect-failure,refused-stream,reset-before-request", num_retries: {{ .Values.retries }}}
+          retry_policy: {retry_on: "connect-failure,refused-stream,reset-before-request", num_retries: {{ int .Values.retries }}}
       - match: {prefix: /}
         direct_response: {status: 404, body: {inline_string: "only /v1/ is served here\n"}}
 {{- end -}}
@@ -270,19 +270,19 @@ virtual_hosts:
 {{- $upstream := include "gateway.upstream" . | fromJson -}}
 - name: upstream
   type: LOGICAL_DNS
-  connect_timeout: {{ .Values.connectTimeoutSeconds }}s
+  connect_timeout: {{ int .Values.connectTimeoutSeconds }}s
   respect_dns_ttl: true
   dns_lookup_family: V4_PREFERRED
   circuit_breakers:
     thresholds:
-      - max_connections: {{ .Values.maxRequestsPerBackend }}
-        max_pending_requests: {{ .Values.maxRequestsPerBackend }}
-        max_requests: {{ .Values.maxRequestsPerBackend }}
+      - max_connections: {{ int .Values.maxRequestsPerBackend }}
+        max_pending_requests: {{ int .Values.maxRequestsPerBackend }}
+        max_requests: {{ int .Values.maxRequestsPerBackend }}
   load_assignment:
     cluster_name: upstream
     endpoints:
       - lb_endpoints:
-          - endpoint: {address: {socket_address: {address: {{ $upstream.host }}, port_value: {{ $upstream.port }}}}}
+          - endpoint: {address: {socket_address: {address: {{ $upstream.host | quote }}, port_value: {{ $upstream.port }}}}}
   {{- if $upstream.tls }}
   {{- include "gateway.tls" (list . $upstream.host) | nindent 2 }}
   {{- end }}

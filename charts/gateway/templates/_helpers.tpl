@@ -12,16 +12,16 @@
 {{- end -}}
 
 {{- define "gateway.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "gateway.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "gateway.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{/* Labels of a pod: no chart version, which would restart it for nothing. */}}
 {{- define "gateway.podLabels" -}}
 {{ include "gateway.selectorLabels" . }}
 app.kubernetes.io/component: proxy
-app.kubernetes.io/part-of: {{ include "gateway.workload" . }}
-causeway/workload: {{ include "gateway.workload" . }}
+app.kubernetes.io/part-of: {{ include "gateway.workload" . | quote }}
+causeway/workload: {{ include "gateway.workload" . | quote }}
 {{- with .Values.podLabels }}
 {{ toYaml . }}
 {{- end }}
@@ -29,11 +29,11 @@ causeway/workload: {{ include "gateway.workload" . }}
 
 {{- define "gateway.labels" -}}
 {{ include "gateway.selectorLabels" . }}
-app.kubernetes.io/part-of: {{ include "gateway.workload" . }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+app.kubernetes.io/part-of: {{ include "gateway.workload" . | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
 {{- with .Values.audience }}
-causeway/audience: {{ . }}
+causeway/audience: {{ . | quote }}
 {{- end }}
 {{- end -}}
 

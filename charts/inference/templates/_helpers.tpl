@@ -8,17 +8,17 @@
 {{- end -}}
 
 {{- define "inference.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "inference.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "inference.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{/* Labels of a pod: no chart version, or each new chart would restart every model. */}}
 {{- define "inference.podLabels" -}}
 {{ include "inference.selectorLabels" . }}
 app.kubernetes.io/component: server
-app.kubernetes.io/part-of: {{ .Release.Namespace }}
-causeway/workload: {{ .Release.Namespace }}
-causeway/on-drain: {{ .Values.onDrain }}
+app.kubernetes.io/part-of: {{ .Release.Namespace | quote }}
+causeway/workload: {{ .Release.Namespace | quote }}
+causeway/on-drain: {{ .Values.onDrain | quote }}
 {{- with .Values.podLabels }}
 {{ toYaml . }}
 {{- end }}
@@ -26,14 +26,14 @@ causeway/on-drain: {{ .Values.onDrain }}
 
 {{- define "inference.labels" -}}
 {{ include "inference.selectorLabels" . }}
-app.kubernetes.io/part-of: {{ .Release.Namespace }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/part-of: {{ .Release.Namespace | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{- with .Values.engine.version }}
 app.kubernetes.io/version: {{ . | quote }}
 {{- end }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
 {{- with .Values.audience }}
-causeway/audience: {{ . }}
+causeway/audience: {{ . | quote }}
 {{- end }}
 {{- end -}}
 

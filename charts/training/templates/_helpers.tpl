@@ -4,27 +4,27 @@
 {{- end -}}
 
 {{- define "training.selectorLabels" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ .Chart.Name | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "training.labels" -}}
 {{ include "training.selectorLabels" . }}
-app.kubernetes.io/part-of: {{ .Release.Namespace }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+app.kubernetes.io/part-of: {{ .Release.Namespace | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
 {{- with .Values.audience }}
-causeway/audience: {{ . }}
+causeway/audience: {{ . | quote }}
 {{- end }}
 {{- end -}}
 
 {{/*
-The Job's name. It ends in a digest of the pod template, which Kubernetes lets nobody change: a changed template is a new Job,
+The Job's name. It ends in a digest of what the pod template says, which Kubernetes lets nobody change: another template is a new Job,
 and the old one is deleted, so its pods may write a checkpoint. The value `run` makes a new one of the same template.
 */}}
 {{- define "training.jobName" -}}
 {{- $template := include "training.podTemplate" (dict "root" . "job" "JOB") -}}
-{{- printf "%s-%s" (include "training.fullname" .) (printf "%d %s" (int .Values.run) $template | sha256sum | trunc 8) -}}
+{{- printf "%s-%s" (include "training.fullname" .) (printf "%d %s" (int .Values.run) ($template | fromYaml | toJson) | sha256sum | trunc 8) -}}
 {{- end -}}
 
 {{/* An image behind the site's mirror, unless it names a registry itself. Takes (list registry image). */}}

@@ -12,34 +12,34 @@ metadata:
     {{- include "training.selectorLabels" .root | nindent 4 }}
     app.kubernetes.io/component: training
     {{- with $vendor.vendor }}
-    causeway/vendor: {{ . }}
+    causeway/vendor: {{ . | quote }}
     {{- end }}
     {{- with $vendor.name }}
-    causeway/accelerator: {{ . }}
+    causeway/accelerator: {{ . | quote }}
     {{- end }}
     {{- range $key, $value := $values.podLabels }}
-    {{ $key }}: {{ $value | quote }}
+    {{ $key | quote }}: {{ $value | quote }}
     {{- end }}
   annotations:
     kubectl.kubernetes.io/default-container: training
-    causeway/on-drain: {{ $values.onDrain }}
+    causeway/on-drain: {{ $values.onDrain | quote }}
     {{- with $values.secretDigest }}
-    causeway/secret-digest: {{ . }}
+    causeway/secret-digest: {{ . | quote }}
     {{- end }}
     {{- range $key, $value := $values.podAnnotations }}
-    {{ $key }}: {{ $value | quote }}
+    {{ $key | quote }}: {{ $value | quote }}
     {{- end }}
 spec:
   restartPolicy: Never
-  subdomain: {{ include "training.fullname" .root }}
+  subdomain: {{ include "training.fullname" .root | quote }}
   automountServiceAccountToken: false
   enableServiceLinks: false
   terminationGracePeriodSeconds: {{ ternary $grace 60 (eq $values.onDrain "checkpoint") }}
   {{- with $vendor.runtimeClass }}
-  runtimeClassName: {{ . }}
+  runtimeClassName: {{ . | quote }}
   {{- end }}
   {{- with $values.priorityClassName }}
-  priorityClassName: {{ . }}
+  priorityClassName: {{ . | quote }}
   {{- end }}
   {{- with $values.imagePullSecrets }}
   imagePullSecrets:
@@ -67,8 +67,8 @@ spec:
   initContainers:
     {{- if include "training.hasWindow" .root }}
     - name: window
-      image: {{ include "training.image" (list $values.imageRegistry ($values.window.image | default (include "training.jobImage" .root))) }}
-      imagePullPolicy: {{ $values.imagePullPolicy }}
+      image: {{ include "training.image" (list $values.imageRegistry ($values.window.image | default (include "training.jobImage" .root))) | quote }}
+      imagePullPolicy: {{ $values.imagePullPolicy | quote }}
       command: [python3, /opt/training/window.py, check]
       securityContext:
         {{- include "training.stepSecurity" . | nindent 8 }}
@@ -79,17 +79,17 @@ spec:
     {{- end }}
     {{- if $table }}
     - name: rank-table
-      image: {{ include "training.jobImage" .root }}
-      imagePullPolicy: {{ $values.imagePullPolicy }}
+      image: {{ include "training.jobImage" .root | quote }}
+      imagePullPolicy: {{ $values.imagePullPolicy | quote }}
       command: [python3, /opt/training/rank_table.py]
       env:
         - {name: INDEX, valueFrom: {fieldRef: {fieldPath: "metadata.labels['batch.kubernetes.io/job-completion-index']"}}}
         - {name: HOST_ID, valueFrom: {fieldRef: {fieldPath: status.hostIP}}}
-        - {name: HOSTS, value: {{ $values.hosts | quote }}}
+        - {name: HOSTS, value: {{ int $values.hosts | quote }}}
         - {name: DEVICES, value: {{ $processes | quote }}}
-        - {name: MASTER, value: {{ $master }}}
-        - {name: PORT, value: {{ $values.rankTable.port | quote }}}
-        - {name: TIMEOUT, value: {{ $values.rankTable.timeoutSeconds | quote }}}
+        - {name: MASTER, value: {{ $master | quote }}}
+        - {name: PORT, value: {{ int $values.rankTable.port | quote }}}
+        - {name: TIMEOUT, value: {{ int $values.rankTable.timeoutSeconds | quote }}}
         - {name: HCCN_CONF, value: /host/hccn.conf}
         - {name: TABLE, value: /run/training/rank-table.json}
       # Root: the driver's installer leaves hccn.conf to root alone (mode 0640).
@@ -107,8 +107,8 @@ spec:
   {{- end }}
   containers:
     - name: training
-      image: {{ include "training.jobImage" .root }}
-      imagePullPolicy: {{ $values.imagePullPolicy }}
+      image: {{ include "training.jobImage" .root | quote }}
+      imagePullPolicy: {{ $values.imagePullPolicy | quote }}
       {{- with $values.command }}
       command:
         {{- toYaml . | nindent 8 }}
@@ -119,27 +119,27 @@ spec:
       {{- end }}
       env:
         - {name: NODE_RANK, valueFrom: {fieldRef: {fieldPath: "metadata.labels['batch.kubernetes.io/job-completion-index']"}}}
-        - {name: NNODES, value: {{ $values.hosts | quote }}}
+        - {name: NNODES, value: {{ int $values.hosts | quote }}}
         - {name: NPROC_PER_NODE, value: {{ $processes | quote }}}
-        - {name: MASTER_ADDR, value: {{ $master }}}
-        - {name: MASTER_PORT, value: {{ $values.rendezvous.port | quote }}}
-        - {name: DIST_BACKEND, value: {{ include "training.backend" .root }}}
+        - {name: MASTER_ADDR, value: {{ $master | quote }}}
+        - {name: MASTER_PORT, value: {{ int $values.rendezvous.port | quote }}}
+        - {name: DIST_BACKEND, value: {{ include "training.backend" .root | quote }}}
         # torchrun takes its arguments from PET_*: `torchrun train.py` needs no others
-        - {name: PET_NNODES, value: {{ $values.hosts | quote }}}
+        - {name: PET_NNODES, value: {{ int $values.hosts | quote }}}
         - {name: PET_NPROC_PER_NODE, value: {{ $processes | quote }}}
-        - {name: PET_MAX_RESTARTS, value: {{ $values.rendezvous.maxRestarts | quote }}}
-        - {name: PET_RDZV_BACKEND, value: {{ include "training.rendezvousType" .root }}}
+        - {name: PET_MAX_RESTARTS, value: {{ int $values.rendezvous.maxRestarts | quote }}}
+        - {name: PET_RDZV_BACKEND, value: {{ include "training.rendezvousType" .root | quote }}}
         {{- if eq (include "training.rendezvousType" .root) "static" }}
         - {name: PET_NODE_RANK, value: $(NODE_RANK)}
         - {name: PET_MASTER_ADDR, value: $(MASTER_ADDR)}
         - {name: PET_MASTER_PORT, value: $(MASTER_PORT)}
         {{- else }}
-        - {name: PET_RDZV_ID, value: {{ .job }}}
+        - {name: PET_RDZV_ID, value: {{ .job | quote }}}
         - {name: PET_RDZV_ENDPOINT, value: "$(MASTER_ADDR):$(MASTER_PORT)"}
         {{- end }}
         {{- if $table }}
         - {name: RANK_TABLE_FILE, value: /run/training/rank-table.json}
-        - {name: HCCL_CONNECT_TIMEOUT, value: {{ $values.rankTable.connectTimeoutSeconds | quote }}}
+        - {name: HCCL_CONNECT_TIMEOUT, value: {{ int $values.rankTable.connectTimeoutSeconds | quote }}}
         {{- end }}
         {{- with $values.model.name }}
         - {name: MODEL_NAME, value: {{ . | quote }}}
@@ -160,14 +160,14 @@ spec:
         {{- end }}
         - {name: HOME, value: /home/training}
         {{- range $key, $value := $values.env }}
-        - {name: {{ $key }}, value: {{ $value | quote }}}
+        - {name: {{ $key | quote }}, value: {{ $value | quote }}}
         {{- end }}
         {{- with $values.extraEnv }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
       {{- with $values.existingSecret }}
       envFrom:
-        - secretRef: {name: {{ . }}}
+        - secretRef: {name: {{ . | quote }}}
       {{- end }}
       {{- if eq $values.onDrain "checkpoint" }}
       lifecycle:
@@ -213,13 +213,13 @@ spec:
         {{- toYaml . | nindent 8 }}
         {{- end }}
   volumes:
-    - {name: files, configMap: {name: {{ include "training.fullname" .root }}}}
+    - {name: files, configMap: {name: {{ include "training.fullname" .root | quote }}}}
     - {name: run, emptyDir: {sizeLimit: 16Mi}}
     - {name: home, emptyDir: {}}
     - {name: tmp, emptyDir: {}}
-    - {name: shm, emptyDir: {medium: Memory, sizeLimit: {{ $values.sharedMemory.sizeLimit }}}}
+    - {name: shm, emptyDir: {medium: Memory, sizeLimit: {{ $values.sharedMemory.sizeLimit | quote }}}}
     {{- if $table }}
-    - {name: hccn, hostPath: {path: {{ $values.rankTable.hccnConf }}, type: File}}
+    - {name: hccn, hostPath: {path: {{ $values.rankTable.hccnConf | quote }}, type: File}}
     {{- end }}
     {{- with $values.extraVolumes }}
     {{- toYaml . | nindent 4 }}

@@ -2,7 +2,8 @@
 
 Helm checks values with the chart's `values.schema.json` and names each by a pointer (`at '/engine/port': got string,
 want integer`). A pointer leads back to a workload's `values`, a cluster's `platform` or a release's `values`, or to the
-field from which Causeway made the value.
+field from which Causeway made the value. So does what a template refuses, where it begins with the value's path
+(`vendors.nvidia.devicePlugin.image: no image is known`) or fails at a value (`at <.Values.ports.http>`).
 """
 
 from __future__ import annotations
@@ -21,9 +22,19 @@ Path = tuple[str | int, ...]
 _AT = re.compile(r"^(?P<indent> *)- at '(?P<pointer>[^']*)': (?P<what>.*)$")
 _QUOTED = re.compile(r"'([^']*)'")
 _SCHEMA = "values don't meet the specifications"
-_TEMPLATE = re.compile(
-    r"(?:execution error at|template:) \(?(?P<at>[\w./-]+:\d+)(?::\d+)?\)?:? ?(?P<what>.*)", re.DOTALL
+_CHECKED = re.compile(r"execution error at \((?P<at>[\w./-]+:\d+)(?::\d+)?\): (?P<what>.*)", re.DOTALL)
+"""What a chart's own `fail` or `required` says."""
+_FAILED = re.compile(
+    r"(?P<at>[\w./-]+:\d+)(?::\d+)?\n +executing .* at <(?P<expression>.*)>:\n +(?P<what>(?!error calling).*)"
 )
+"""How Helm 4 tells the innermost of the templates that failed."""
+_NO_YAML = re.compile(
+    r"YAML parse error on (?P<at>[\w./-]+): (?:error converting YAML to JSON: )?(?P<what>.*)", re.DOTALL
+)
+_NAMED = re.compile(r"^(?P<path>[A-Za-z_]\w*(?:\.[\w-]+|\[\d+\])*): ")
+"""How a chart's own check names the value that it refuses."""
+_VALUE = re.compile(r"\$?\.Values\.(?P<path>[\w.]+)")
+"""The value in an expression that failed."""
 _GROUPS = ("validation failed", "'allOf' failed", "allOf failed")
 _CHOICES = ("'oneOf' failed", "'anyOf' failed", "oneOf failed", "anyOf failed")
 
@@ -87,6 +98,18 @@ class BadValues(Permanent):
         self.refusals = refusals
 
 
+class ChartRefuses(Permanent):
+    """A template of a chart fails.
+
+    Args:
+        pointer: the value that it names; empty for none.
+    """
+
+    def __init__(self, reason: str, release: str, hint: str, pointer: Path) -> None:
+        super().__init__("chart-refuses", reason, subject=release, hint=hint)
+        self.pointer = pointer
+
+
 def chart_error(text: str, release: str, chart: ChartRef) -> Permanent:
     """What Helm says about a release that does not render, without its traceback."""
     told = text.removeprefix("Error: ").partition("\n\nUse --debug flag")[0].strip()
@@ -94,23 +117,32 @@ def chart_error(text: str, release: str, chart: ChartRef) -> Permanent:
         refusals = tuple(sorted(_refusals(told), key=lambda each: [str(step) for step in each.pointer]))
         if refusals:
             return BadValues(release, chart, refusals)
-    found = _TEMPLATE.search(told)
-    if found:
-        # an error inside nested templates is told innermost last
-        what = found["what"].rsplit(">: ", 1)[-1].strip() or told
-        reason = f"the chart refuses: {what} ({found['at']})"
-        hint = f"`helm show values` and {found['at']} of the chart tell what it wants"
-        return Permanent("chart-refuses", reason, subject=release, hint=hint)
+    if found := _CHECKED.search(told):
+        return _refused(release, found["at"], found["what"].strip(), _NAMED.match(found["what"]))
+    if traced := [*_FAILED.finditer(told)]:
+        return _refused(release, traced[-1]["at"], traced[-1]["what"], _VALUE.search(traced[-1]["expression"]))
+    if found := _NO_YAML.search(told):
+        reason = f"{found['at']} of the chart renders no YAML: {found['what'].strip()}"
+        hint = "a value that has a colon or a quote may need `| quote` in the template: helm template --debug shows it"
+        return Permanent("chart-broken", reason, subject=release, hint=hint)
     hint = "helm template with the same values shows more"
     return Permanent("chart-broken", f"the chart {chart.reference} does not render: {told}", subject=release, hint=hint)
+
+
+def _refused(release: str, at: str, what: str, named: re.Match[str] | None) -> ChartRefuses:
+    hint = f"`helm show values` and {at} of the chart tell what it wants"
+    return ChartRefuses(f"the chart refuses: {what} ({at})", release, hint, _steps_of(named["path"]) if named else ())
 
 
 def in_declaration(error: CausewayError, plan: ReleasePlan, loaded: LoadedFleet) -> tuple[CausewayError, ...]:
     """The errors of a release, each with its place in the fleet's files."""
     if isinstance(error, BadValues):
         return tuple(_placed(each, error.chart, plan, loaded) for each in error.refusals)
-    if error.code == "chart-refuses":
-        return (loaded.marks.problem(error.code, plan.path, error.reason, error.hint),)
+    if isinstance(error, ChartRefuses):
+        # a word before a colon is a value's path only where the release has such a value
+        known = error.pointer and error.pointer[0] in plan.values
+        path = declared_at(error.pointer, plan, loaded)[0] if known else plan.path
+        return (loaded.marks.problem(error.code, path, error.reason, error.hint),)
     if isinstance(error, Permanent) and error.where is None:
         of_chart = error.subject and error.subject != plan.name
         subject = f"{error.subject} of {plan.name}" if of_chart else plan.name
@@ -207,6 +239,12 @@ def _told(node: _Node) -> Iterator[Refusal]:
             yield Refusal((*_steps(node.pointer), name), "the chart does not know this value")
     else:
         yield Refusal(_steps(node.pointer), node.what)
+
+
+def _steps_of(dotted: str) -> Path:
+    """The steps of `vendors.nvidia.accelerators[0].resource`, or of `accelerators.0.resource`."""
+    words = re.split(r"[.\[\]]+", dotted.rstrip("]"))
+    return tuple(int(word) if word.isdigit() else word for word in words)
 
 
 def _steps(pointer: str) -> Path:
