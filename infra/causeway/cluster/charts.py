@@ -1,6 +1,7 @@
 """Finds charts: Causeway's own by name, one beside the declaration by its path, one that is fetched and kept.
 
-A fetched chart is pinned by version or digest, fetched once, and lies in the cache as it came.
+A fetched chart is pinned, in a registry by version or digest and on a web server by digest; it is compared with both,
+fetched once, and lies in the cache as it came.
 """
 
 from __future__ import annotations
@@ -8,10 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import tarfile
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+
+import yaml
 
 from causeway import assets
 from causeway.cluster.helm import Helm
@@ -86,9 +90,11 @@ class Charts:
         raise Permanent("chart-missing", reason, subject=ref.reference, hint=f"Causeway's own charts: {own}")
 
     def _fetched(self, ref: ChartRef) -> Path:
-        if ref.version is None and ref.digest is None:
+        in_registry = ref.reference.startswith("oci://")
+        if ref.digest is None and not (in_registry and ref.version):
             reason = "a chart that is fetched has to be pinned: without that it may be another one tomorrow"
-            raise Permanent("chart-not-pinned", reason, subject=ref.reference, hint="declare its version and digest")
+            hint = "declare its version and digest" if in_registry else "declare its digest: sha256sum of the file"
+            raise Permanent("chart-not-pinned", reason, subject=ref.reference, hint=hint)
         told = "\n".join((ref.reference, ref.version or "", ref.digest or ""))
         kept = self.cache / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.tgz"
         if not kept.is_file():
@@ -110,8 +116,11 @@ class Charts:
             family = Retryable if away else Permanent
             reason = "it was not there within two minutes" if ended.stopped else last_words(ended.error)
             hint = "look at the address and at what lies between; `helm registry login` where it wants a password"
+            if in_registry and ref.digest and "not found" in ended.error:
+                hint = f"{ref.reference} has no chart of this digest: helm pull --version VERSION tells those it has"
             raise family("chart-not-fetched", reason, subject=ref.reference, hint=hint)
         self._compare(ref, found[0], f"{ended.out.decode(errors='replace')}\n{ended.error}", in_registry=in_registry)
+        _compare_version(ref, found[0])
         return found[0]
 
     def _compare(self, ref: ChartRef, file: Path, printed: str, *, in_registry: bool) -> None:
@@ -124,6 +133,24 @@ class Charts:
             reason = f"the digest is {actual or 'not told'}, and {ref.digest} is declared"
             hint = "find out who changed the chart; then declare the new digest"
             raise Permanent("chart-digest", reason, subject=ref.reference, hint=hint)
+
+
+def _compare_version(ref: ChartRef, file: Path) -> None:
+    """The digest says which chart it is; a version that says otherwise would mislead whoever reads the declaration."""
+    if ref.version is None:
+        return
+    try:
+        with tarfile.open(file) as archive:
+            names = [name for name in archive.getnames() if PurePosixPath(name).name == "Chart.yaml"]
+            found = archive.extractfile(min(names, key=lambda name: len(PurePosixPath(name).parts)))
+            told = str(yaml.safe_load(found)["version"]) if found else ""
+    except (tarfile.TarError, yaml.YAMLError, ValueError, KeyError, TypeError) as error:
+        reason = "what was fetched is no chart's archive"
+        raise Permanent("bad-chart", reason, subject=ref.reference, hint="look at the address") from error
+    if told.removeprefix("v") != ref.version.removeprefix("v"):
+        reason = f"the chart's version is {told}, and {ref.version} is declared"
+        hint = "declare the version that belongs to the digest"
+        raise Permanent("chart-version", reason, subject=ref.reference, hint=hint)
 
 
 def digest_of(path: Path) -> str:
