@@ -133,6 +133,22 @@ def test_what_the_api_server_would_refuse_is_told_all_at_once_and_nothing_is_cha
     assert sample.object("ConfigMap")["data"] == {"a": "1"}
 
 
+def test_a_hook_is_made_each_time_and_one_that_would_be_refused_stops_the_release_before(
+    live: Live, sample: Sample
+) -> None:
+    sample.up({"config": {"a": "1"}, "hook": True})
+    for number in ("2", "3"):
+        assert sample.up({"config": {"a": number}, "hook": True}).action == "upgraded"
+    with pytest.raises(Problems) as caught:
+        sample.up({"config": {"a": "4"}, "hook": True, "hookLabel": "this is no label"})
+    (error,) = caught.value.errors
+    assert (error.code, error.subject) == ("object-refused", f"v1/ConfigMap/{sample.name}/{sample.name}-hook")
+    assert "this is no label" in error.reason
+    assert len(sample.history()) == 3
+    assert sample.object("ConfigMap")["data"] == {"a": "3"}
+    assert sample.object("ConfigMap", f"{sample.name}-hook")["metadata"]["labels"]["note"] == "a"
+
+
 def test_a_job_whose_template_changes_is_made_again_and_that_was_previewed(live: Live, sample: Sample) -> None:
     sample.up({"job": "one"})
     before = sample.object("Job")["metadata"]["uid"]

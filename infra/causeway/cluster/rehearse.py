@@ -2,7 +2,8 @@
 
 Each object is patched server-side with dry run under Helm's field manager, as Helm itself will patch it. Told are: what
 admission refuses, fields that others own, objects of another release, kinds that the cluster does not know, changes
-that need a replacement, and values that the server makes into others.
+that need a replacement, and values that the server makes into others. Hooks, which Helm makes anew each time, are
+created with dry run.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from causeway.cluster.api import APPLY, Api, Refused
 from causeway.cluster.compare import fields_of, same
 from causeway.cluster.immutable import KEPT, immutable
 from causeway.cluster.model import FieldChange, Object, ObjectChange
+from causeway.cluster.objects import HOOK
 from causeway.errors import CausewayError, Permanent
 
 HELM = "helm"
@@ -25,6 +27,8 @@ _BY_HAND = re.compile(r"^(?:kubectl|before-first-apply|k9s|lens|helm|causeway|Mo
 """Managers behind which people stand; what they wrote gives way to the declaration. All others are controllers."""
 _CONFLICT = re.compile(r'conflict with "(?P<manager>[^"]+)"')
 _AT_ONCE = 8
+_HOOK_EVENTS = {"pre-install", "post-install", "pre-upgrade", "post-upgrade"}
+"""Hooks that run when a release comes up."""
 _BOOKKEEPING = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
 
 
@@ -118,6 +122,25 @@ class Rehearsal:
         fields = tuple(fields_of(_essence(live), _essence(result)))
         return Rehearsed(key, ObjectChange(key, "change", fields) if fields else None, taken=taken, notes=notes)
 
+    def hooks(self, documents: Mapping[str, Object]) -> tuple[CausewayError, ...]:
+        """What the server would refuse of the hooks that run when the release comes up."""
+        asked = {key: each for key, each in documents.items() if _HOOK_EVENTS & _events(each)}
+        found = (self._hook(key, each) for key, each in sorted(asked.items()))
+        return tuple(each for each in found if each is not None)
+
+    def _hook(self, key: str, document: Object) -> CausewayError | None:
+        kind = self.api.kind(str(document["apiVersion"]), str(document["kind"]))
+        if kind is None:
+            return self._unknown(key, document).refused
+        path = kind.path(document["metadata"].get("namespace") or self.release.namespace)
+        query = {"dryRun": "All", "fieldManager": HELM, "fieldValidation": "Warn"}
+        try:
+            self.api.request("POST", path, document, query=query)
+        except Refused as error:
+            # one that is left of the last time is asked about last of all, and Helm deletes it first
+            return None if error.status == 409 else self._refused(key, None, document, error).refused
+        return None
+
     def _patch(self, path: str, wanted: Object, *, force: bool) -> dict[str, Any]:
         query = {"dryRun": "All", "fieldManager": HELM, "force": str(force).lower(), "fieldValidation": "Warn"}
         return self.api.request("PATCH", path, wanted, kind=APPLY, query=query)
@@ -171,6 +194,11 @@ class Rehearsal:
         )
         reason = f"the API server refuses it: {error.reason}"
         return Rehearsed(key, refused=Permanent("object-refused", reason, subject=key, where=self.api.where, hint=hint))
+
+
+def _events(hook: Object) -> set[str]:
+    told = str((hook["metadata"].get("annotations") or {}).get(HOOK, ""))
+    return {each.strip() for each in told.split(",")}
 
 
 def _immutable_field(error: Refused) -> str:

@@ -122,8 +122,9 @@ class Releases:
                 return ReleaseOutcome("unchanged", now.deployed.revision, notes=_notes(rehearsed))
         chart = self.charts.find(spec.chart)
         secrets.namespace(api, spec.namespace)
-        rehearsed = self._rehearsal(api, spec, now.rendered).all(spec.rendered.objects)
-        if found := refusals(rehearsed):
+        rehearsal = self._rehearsal(api, spec, now.rendered)
+        rehearsed = rehearsal.all(spec.rendered.objects)
+        if found := (*refusals(rehearsed), *rehearsal.hooks(spec.rendered.hooks)):
             raise Problems(found)
         replaced = replacements.needed(now.rendered, spec.rendered, rehearsed)
         if cancelled():
