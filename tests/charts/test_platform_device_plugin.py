@@ -145,10 +145,10 @@ def test_a_profile_that_is_not_there_is_refused_with_those_that_are(helm: Helm) 
 
 def test_the_schedulers_of_kubernetes_place_pods_with_ascend_unless_volcano_is_asked_for(helm: Helm) -> None:
     args = container(plugin(helm, "huawei"))["args"]
-    assert [arg for arg in args if arg.startswith("-volcanoType")][-1] == "-volcanoType=false"
-    settings = {"args": ["-volcanoType=true"], "extraArgs": []}
+    assert [arg for arg in args if arg.startswith("-volcanoType")] == ["-volcanoType=false"]
+    settings = {"args": ["-hotReset=0"], "extraArgs": ["-volcanoType=true"]}
     values = own("huawei", devicePlugin=settings, accelerators=SANDBOX["vendors"]["huawei"]["accelerators"])
-    assert container(plugin(helm, "huawei", values))["args"] == ["-volcanoType=true"]
+    assert container(plugin(helm, "huawei", values))["args"] == ["-hotReset=0", "-volcanoType=true"]
 
 
 def test_two_owners_of_one_resource_on_one_pool_are_refused(helm: Helm) -> None:

@@ -10,7 +10,7 @@ from causeway.capacity.offer import WorkloadPart
 from causeway.errors import Permanent
 from causeway.plan.model import ReleasePlan
 from causeway.plan.releases import LONGEST, part_names, shortened
-from tests.plan.fleets import NORTH, Document, changed, planned, pool
+from tests.plan.fleets import NORTH, Change, Document, changed, planned, pool
 
 
 def released(change: Callable[[Document], object] | None = None, cluster: str = NORTH) -> dict[str, ReleasePlan]:
@@ -196,3 +196,21 @@ def test_a_gateway_without_a_pool_bears_the_vendors_taints_only_where_every_host
         document["clusters"]["sg-cloud-serving"]["pools"]["system"] = {"nodes": 1, "lease": "sg-cloud-h200"}
 
     assert "tolerations" not in released(with_plain_nodes, "sg-cloud-serving")["cici-gateway"].values
+
+
+def test_workloads_name_the_platforms_priority_classes_where_the_platform_makes_them() -> None:
+    def named(change: Change | None) -> dict[str, object]:
+        plans = planned(changed(change)).clusters.values()
+        return {each.name: each.values.get("priorityClassName") for plan in plans for each in plan.releases}
+
+    found = named(None)
+    assert {found["doubao-h20"], found["doubao-gateway"], found["cici-gateway"]} == {"causeway-serving"}
+    assert found["foundation-international"] == "causeway-training"
+    assert found["accelerator-platform"] is None
+
+    def without(document: Document) -> None:
+        document["clusters"]["cn-north-inference"]["platform"] = {"priorityClasses": {"causeway-serving": None}}
+
+    found = named(without)
+    assert (found["doubao-h20"], found["doubao-gateway"]) == (None, None)
+    assert found["foundation-international"] == "causeway-training"

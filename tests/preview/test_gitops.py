@@ -154,6 +154,16 @@ def test_a_secret_from_elsewhere_is_told_and_no_object_is_made(make: Make, deliv
     assert not [path for path in made.files if "externalsecret" in path]
 
 
+def test_causeway_says_of_no_secret_that_it_makes_it_without_its_value(make: Make) -> None:
+    def change(text: Document) -> None:
+        delivered(text)
+        text["clusters"][CLOUD]["delivery"] = "pulumi"
+
+    made = make(change, CLOUD)
+    assert [(each.source, each.made_by) for each in made.secrets] == [("external_secret", "hand")]
+    assert not [path for path in made.files if "externalsecret" in path]
+
+
 def small(delivery: str) -> tuple[Any, Any]:
     def change(text: Document) -> None:
         delivered(text)

@@ -19,6 +19,8 @@ from causeway.fleet.workloads import AiModel, Engine, Serve, Workload
 
 POOL_LABEL = "causeway/pool"
 OPERANDS_LABEL = "causeway/operands"
+SERVING_CLASS, TRAINING_CLASS = "causeway-serving", "causeway-training"
+"""Priority classes that `accelerator-platform` makes."""
 Values = dict[str, Any]
 
 
@@ -112,6 +114,7 @@ def inference(workload: Workload, part: WorkloadPart, cluster: Cluster, site: Si
         onDrain=workload.on_drain,
         drainTimeoutSeconds=int(pool.rollout.drain_timeout.total_seconds()) if pool else None,
         weight=part.weight,
+        priorityClassName=_priority(cluster, SERVING_CLASS),
     )
 
 
@@ -141,6 +144,7 @@ def training(
         lastSchedulingDay=last_scheduling_day(lease).isoformat() if lease else None,
         onDrain=workload.on_drain,
         drainTimeoutSeconds=int(pool.rollout.drain_timeout.total_seconds()),
+        priorityClassName=_priority(cluster, TRAINING_CLASS),
     )
 
 
@@ -187,6 +191,7 @@ def gateway(
             "existingSecret": {"name": upstream.key, "key": "value"},
         },
         backends=None if upstream else [_backend(backend, place.name) for backend in backends],
+        priorityClassName=_priority(place.cluster, SERVING_CLASS),
     )
 
 
@@ -256,6 +261,14 @@ def _tolerations(pool: Pool | None, cluster: Cluster, catalog: Catalog) -> list[
         return [_bears(taint)] if taint else None
     taints = {_taint(each, catalog) for each in cluster.pools.values()}
     return [_bears(taint) for taint in sorted(filter(None, taints))] if taints and None not in taints else None
+
+
+def _priority(cluster: Cluster, name: str) -> str | None:
+    """A class of the platform's, where the cluster has a platform and its values leave the class in."""
+    classes = cluster.platform.get("priorityClasses")
+    left_out = isinstance(classes, Mapping) and name in classes and classes[name] is None
+    has_platform = any(pool.accelerator for pool in cluster.pools.values())
+    return name if has_platform and not left_out else None
 
 
 def _taint(pool: Pool, catalog: Catalog) -> str | None:

@@ -209,9 +209,10 @@ class _Cluster:
 
     def _secret(self, release: ReleasePlan, name: str) -> SecretReference:
         declared = self.loaded.fleet.secrets[name]
-        by: Literal["external-secrets", "causeway", "hand"] = "causeway"
-        if self.plan.delivery != "pulumi":
-            by = "external-secrets" if declared.source == "external_secret" else "hand"
+        external, own = declared.source == "external_secret", self.plan.delivery == "pulumi"
+        by: Literal["external-secrets", "causeway", "hand"] = "hand"
+        if external != own:  # Causeway knows no value of an external secret, a controller no other
+            by = "external-secrets" if external else "causeway"
         if by == "external-secrets" and self._gitops.secret_store is None:
             reason = "External Secrets has to be told its store, and gitops.secret_store is not declared"
             hint = "declare gitops.secret_store, the name of a ClusterSecretStore"
