@@ -135,3 +135,10 @@ def test_the_program_answers_from_any_folder(tmp_path: Path) -> None:
     program = [sys.executable, "-m", "causeway.cli.app", "catalog", "show", "h20"]
     done = subprocess.run(program, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert "nv-okm" in done.stdout
+
+
+def test_without_a_command_it_lists_as_json_too(causeway: Run) -> None:
+    assert causeway("--json") == causeway("list", "--json")
+    status, _, told = causeway("--json", "show", "h20")
+    assert status == 1
+    assert "causeway catalog show --json" in told

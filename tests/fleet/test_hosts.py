@@ -87,3 +87,12 @@ def test_thirty_thousand_hosts_cost_little_more_than_their_names(load: Load, san
 def test_an_unknown_host_is_a_key_error(load: Load, sandbox_text: str) -> None:
     with pytest.raises(KeyError):
         load({"fleet.yaml": sandbox_text}).hosts.host("nobody")
+
+
+def test_too_many_hosts_are_told_where_they_begin_and_not_again_at_each_pool(
+    monkeypatch: pytest.MonkeyPatch, sandbox_text: str, problems_of: Callable[[Mapping[str, str | bytes]], str]
+) -> None:
+    monkeypatch.setattr("causeway.fleet.host_table.MAX_HOSTS", 4)
+    told = problems_of({"fleet.yaml": sandbox_text})
+    assert told.count("too-many-hosts") == 1
+    assert "pools.cambricon.hosts: this names 2 hosts beside the 3 before them; a fleet has at most 4" in told

@@ -31,10 +31,12 @@ VendorOption = Annotated[str | None, typer.Option("--vendor", metavar="ID", help
 
 
 @app.callback()
-def _default(context: typer.Context) -> None:
+def _default(context: typer.Context, as_json: JsonOption = False) -> None:
     """Look up chips and their software, with confidence and source."""
     if context.invoked_subcommand is None:
-        list_entries()
+        list_entries(as_json=as_json)
+    elif as_json:
+        raise typer.BadParameter(f"write it behind the command: causeway catalog {context.invoked_subcommand} --json")
 
 
 @app.command("list")

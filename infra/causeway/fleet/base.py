@@ -32,10 +32,10 @@ def _duration(value: Any) -> Any:
     match = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
     if match is None:
         raise ValueError("a duration is written with its unit, such as 30s, 5m, 2h or 1d12h")
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     try:
+        days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
         return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    except OverflowError as error:
+    except (OverflowError, ValueError) as error:  # Python itself reads no number of more than 4,300 digits
         raise ValueError("this duration is longer than a calendar can hold") from error
 
 
@@ -88,7 +88,7 @@ def _count_or_percent(value: Any) -> Any:
     whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST
     if whole or (isinstance(value, str) and re.fullmatch(r"(100|\d{1,2})%", value)):
         return value
-    raise ValueError("write a whole number of hosts, or a share from 0% to 100%")
+    raise ValueError("write a whole number of hosts, or a share from 0% to 100%, such as 2 or 50%")
 
 
 class CountOrPercent(

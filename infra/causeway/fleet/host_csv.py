@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from causeway.errors import Location, Permanent
 from causeway.fleet.places import Source, printable
@@ -16,8 +16,7 @@ _LONGEST_CELL = 1_000
 _Report = Callable[[int, str, str, str], None]  # line, code, reason, hint
 
 
-@dataclass(frozen=True, slots=True)
-class CsvHost:
+class CsvHost(NamedTuple):
     """One row; empty cells are None."""
 
     line: int
@@ -38,6 +37,9 @@ def read_host_csv(text: str, file: str, most: int, problems: Collector) -> list[
     """
 
     def wrong(line: int, code: str, reason: str, hint: str) -> None:
+        if problems.full:
+            problems.skip()
+            return
         line = max(line, 1)
         written = written_lines[line - 1].rstrip("\r\n") if line <= len(written_lines) else ""
         excerpt = Source(file, written).excerpt(0, line - 1, 0)
@@ -47,25 +49,29 @@ def read_host_csv(text: str, file: str, most: int, problems: Collector) -> list[
     reader = csv.reader(written_lines, strict=True)
     hosts: list[CsvHost] = []
     lines: dict[str, int] = {}
+    before = 1
     try:
         header = _header(next(reader, []), wrong)
         if header is None:
             return []
         for row in reader:
-            host = _row(row, header, reader.line_num, wrong)
+            line = reader.line_num
+            plain = line == before + 1 and len(written_lines[before]) <= _LONGEST_CELL
+            before = line
+            host = _row(row, header, line, wrong, plain=plain)
             if host is None:
                 continue
-            first = lines.setdefault(host.name, host.line)
-            if first != host.line:
+            first = lines.setdefault(host.name, line)
+            if first != line:
                 reason = f"{host.name} is here a second time; the first is in line {first}"
-                wrong(host.line, "duplicate-host", reason, "keep one of the rows")
+                wrong(line, "duplicate-host", reason, "keep one of the rows")
                 continue
             hosts.append(host)
             if len(hosts) > most:
                 wrong(
-                    reader.line_num,
+                    line,
                     "too-many-hosts",
-                    f"the fleet has more than {most} hosts with this row",
+                    f"up to here the file names more hosts than the {most:,} that the fleet has room for",
                     "look at the file: is it the right one?",
                 )
                 return hosts[:most]
@@ -103,7 +109,8 @@ def _header(row: list[str], wrong: _Report) -> dict[str, int] | None:
     return {name: index for index, name in enumerate(names)}
 
 
-def _row(row: list[str], header: dict[str, int], line: int, wrong: _Report) -> CsvHost | None:
+def _row(row: list[str], header: dict[str, int], line: int, wrong: _Report, *, plain: bool) -> CsvHost | None:
+    """One host, None when the row is empty or wrong. A plain row stands in one line that is not long."""
     cells = [cell.strip() for cell in row]
     if not any(cells):
         return None
@@ -115,12 +122,7 @@ def _row(row: list[str], header: dict[str, int], line: int, wrong: _Report) -> C
             "quote a cell that holds a comma; write an empty cell as nothing",
         )
         return None
-    long = next((cell for cell in cells if len(cell) > _LONGEST_CELL), None)
-    if long is not None:
-        wrong(line, "bad-csv", f"a cell holds {len(long)} characters", "look for a quote that is never closed")
-        return None
-    if any("\n" in cell or "\r" in cell for cell in cells):
-        wrong(line, "bad-csv", "a cell goes on in the next line", "look for a quote that is not closed in its line")
+    if not plain and _is_torn(cells, line, wrong):
         return None
     name = cells[header["name"]]
     if not is_dns_name(name):
@@ -131,9 +133,23 @@ def _row(row: list[str], header: dict[str, int], line: int, wrong: _Report) -> C
             "use lower-case letters, digits and hyphens; dots between labels; 63 characters a label",
         )
         return None
+    if len(cells) == 1:
+        return CsvHost(line, name, None, None, None)
     address, rack, serial = (cells[header[column]] or None if column in header else None for column in COLUMNS[1:])
     if address and not is_address(address):
         reason = f"{printable(address)[:80]} is neither a host name nor an IP address"
         wrong(line, "bad-address", reason, "write a DNS name or an IP address, without a port and options")
         return None
     return CsvHost(line, name, address, rack, serial)
+
+
+def _is_torn(cells: list[str], line: int, wrong: _Report) -> bool:
+    """Whether a quote that is not closed has made one cell of several; it is told."""
+    long = next((cell for cell in cells if len(cell) > _LONGEST_CELL), None)
+    if long is not None:
+        wrong(line, "bad-csv", f"a cell holds {len(long)} characters", "look for a quote that is never closed")
+        return True
+    if any("\n" in cell or "\r" in cell for cell in cells):
+        wrong(line, "bad-csv", "a cell goes on in the next line", "look for a quote that is not closed in its line")
+        return True
+    return False

@@ -28,7 +28,8 @@ class _Builder:
     index: dict[str, int] = field(default_factory=dict)
     order: list[tuple[str, str]] = field(default_factory=list)
     pools: dict[tuple[str, str], PoolHosts] = field(default_factory=dict)
-
+    overfull: bool = False
+    """Whether a pool was already told to have more hosts than a fleet may have."""
     incomplete: set[tuple[str, str]] = field(default_factory=set)
 
     def build(self) -> HostTable:
@@ -71,8 +72,11 @@ class _Builder:
     def _room(self, count: int, path: Path) -> bool:
         if len(self.index) + count <= MAX_HOSTS:
             return True
-        reason = f"this names {count:,} hosts; a fleet has at most {MAX_HOSTS:,}"
-        self.problems.add(self.marks.problem("too-many-hosts", path, reason, "look at the ends of the ranges"))
+        if not self.overfull:
+            before = f" beside the {len(self.index):,} before them" if count <= MAX_HOSTS else ""
+            reason = f"this names {count:,} hosts{before}; a fleet has at most {MAX_HOSTS:,}"
+            self.problems.add(self.marks.problem("too-many-hosts", path, reason, "look at the ends of the ranges"))
+        self.overfull = True
         return False
 
     def _rows(self, file: str, path: Path) -> list[CsvHost]:

@@ -14,7 +14,7 @@ from causeway.fleet.checks import check_entries
 from causeway.fleet.checks.context import Checked
 from causeway.fleet.document import Fleet
 from causeway.fleet.entries import without
-from causeway.fleet.files import Folder, decode, find_root, is_present
+from causeway.fleet.files import MAIN, Folder, decode, find_root, is_present
 from causeway.fleet.host_table import build_hosts
 from causeway.fleet.hosts import HostTable
 from causeway.fleet.merge import merge
@@ -95,12 +95,13 @@ class _Loader:
         """The merged files in the newest version's shape. Whatever keeps that from being made is raised here."""
         sources, contents = self.folder.sources()
         self.files = [(source.name, content) for source, content in zip(sources, contents, strict=True)]
-        self._raise()
+        lacking = self.problems.count > 0
         marks = Marks(tuple(sources), Branch(0, {}))
         trees = [read_tree(source.text, at, marks, self.problems) for at, source in enumerate(sources)]
         read = [tree for tree in trees if tree is not None]
-        if len(read) < len(trees):
-            self._raise()
+        lacking = lacking or len(read) < len(trees)
+        if lacking and not (sources and trees[0] and sources[0].name == self.folder.name(self.root / MAIN)):
+            self._raise()  # nothing is known of the version
         merged = merge(read, marks, self.problems)
         if not isinstance(merged.mark, Branch) or not merged.value:
             self._raise()
@@ -110,6 +111,9 @@ class _Loader:
         if document is None:
             self._raise()
             raise AssertionError("a version that cannot be read has its error")
+        if lacking:  # the shape of the other files can be told, what they refer to cannot
+            self._validate(document, marks)
+            self._raise()
         return marks, document
 
     def _validate(self, document: Mapping[str, Any], marks: Marks) -> tuple[Fleet | None, frozenset[DeclarationPath]]:

@@ -34,10 +34,12 @@ def is_dns_name(name: str) -> bool:
 
 def is_address(text: str) -> bool:
     """Whether a host can be reached at a text: a DNS name, or an IP address."""
+    if is_dns_name(text.lower()):
+        return True
     try:
         ipaddress.ip_address(text)
     except ValueError:
-        return is_dns_name(text.lower())
+        return False
     return True
 
 

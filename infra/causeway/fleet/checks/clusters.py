@@ -52,7 +52,7 @@ def _lease(checked: Checked, cluster: Cluster, pool_name: str, site: Site | None
     if lease is None:
         return
     lessor = checked.fleet.sites.get(lease.site)  # an unknown or owned one is told at the lease
-    if lease.site != cluster.site and lessor is not None and lessor.tenure != "owned":
+    if site and lease.site != cluster.site and lessor is not None and lessor.tenure != "owned":
         same = [name for name, each in checked.fleet.leases.items() if each.site == cluster.site]
         reason = f"the lease {pool.lease} is for the site {lease.site}; this cluster stands in {cluster.site}"
         checked.wrong(

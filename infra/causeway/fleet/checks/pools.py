@@ -201,8 +201,18 @@ def _addresses(checked: Checked, pool: Pool, hosts: PoolHosts, path: Path) -> No
         return
     if fabric.addresses is not None:
         _fabric_addresses(checked, fabric.addresses, hosts, fabric.ports_per_host, (*path, "fabric", "addresses"))
-    if fabric.gateway is not None and not _is_address(fabric.gateway):
-        checked.wrong("bad-address", (*path, "fabric", "gateway"), "this is no IP address", "write it as 10.21.0.1")
+    if fabric.gateway is not None:
+        _gateway(checked, fabric.gateway, fabric.addresses, (*path, "fabric", "gateway"))
+
+
+def _gateway(checked: Checked, gateway: str, addresses: str | None, path: Path) -> None:
+    if not _is_address(gateway):
+        checked.wrong("bad-address", path, "this is no IP address", "write it as 10.21.0.1")
+        return
+    first = (addresses or "").replace("{host}", "1").replace("{port}", "1")
+    if _is_interface(first) and ipaddress.ip_address(gateway) not in ipaddress.ip_interface(first).network:
+        reason = f"{gateway} is outside the network of host 1, port 1, which gets {first}: it could not be reached"
+        checked.wrong("bad-address", path, reason, "correct the gateway, or the addresses and their prefix")
 
 
 def _fabric_addresses(checked: Checked, template: str, hosts: PoolHosts, ports: int, path: Path) -> None:
