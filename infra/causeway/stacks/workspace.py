@@ -152,6 +152,9 @@ class Workspace:
             wanted: plain settings; a different value is replaced.
             hidden: secret settings, with what makes a value where none is set.
         """
+        kept = self._kept(stack.name)
+        if all(kept.get(key) == value for key, value in wanted.items()) and hidden.keys() <= kept.keys():
+            return  # asking the engine would start it, and decrypt what is not looked at
         present = stack.get_all_config()
         for key, value in wanted.items():
             if key not in present or present[key].value != value:
@@ -159,6 +162,14 @@ class Workspace:
         for key, make in hidden.items():
             if key not in present:
                 self._set(stack.name, engine, key, make(), secret=True)
+
+    def _kept(self, stack: str) -> Mapping[str, Any]:
+        """What a stack's file says; nothing where it is elsewhere or cannot be read, which the engine then tells."""
+        try:
+            content: Any = yaml.safe_load((self.folder / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))
+            return dict(content["config"])
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError):
+            return {}
 
     def _set(self, stack: str, engine: Engine, key: str, value: str, *, secret: bool) -> None:
         kind = "--secret" if secret else "--plaintext"
