@@ -24,13 +24,13 @@ class NotReady:
         key: the object.
         text: what is missing, with pod, event and log line where there are any.
         hopeless: uids of its pods that waiting cannot mend.
-        pulling: uids of its pods whose image cannot be pulled; a registry may come back.
+        stalled: uids of its pods that wait for what others may mend: an image, a Secret.
     """
 
     key: str
     text: str
     hopeless: frozenset[str] = frozenset()
-    pulling: frozenset[str] = frozenset()
+    stalled: frozenset[str] = frozenset()
 
 
 def look(api: Api, documents: Mapping[str, Object], namespace: str, *, explain: bool = False) -> tuple[NotReady, ...]:
@@ -77,7 +77,7 @@ def _one(api: Api, key: str, document: Object, namespace: str, *, explain: bool)
         key,
         text,
         frozenset(pod["metadata"]["uid"] for pod in bad if trouble.hopeless(pod)),
-        frozenset(pod["metadata"]["uid"] for pod in bad if trouble.pulling(pod)),
+        frozenset(pod["metadata"]["uid"] for pod in bad if trouble.stalled(pod)),
     )
 
 

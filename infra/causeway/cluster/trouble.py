@@ -9,9 +9,10 @@ from causeway.cluster.model import Object
 from causeway.errors import CausewayError
 
 _LOG_LINES = 20
-_CERTAIN = ("InvalidImageName", "CreateContainerConfigError", "ErrImageNeverPull", "CreateContainerError")
+_CERTAIN = ("InvalidImageName", "ErrImageNeverPull")
 """Reasons for which a container waits and that no waiting mends."""
-_PULL = ("ErrImagePull", "ImagePullBackOff")
+_ELSEWHERE = ("ErrImagePull", "ImagePullBackOff", "CreateContainerConfigError", "CreateContainerError")
+"""Reasons that others may mend: a registry comes back, External Secrets makes the Secret that a container names."""
 _CRASHES = 4
 """Restarts in a row after which a container will not come up by itself."""
 
@@ -41,9 +42,9 @@ def hopeless(pod: Object) -> bool:
     )
 
 
-def pulling(pod: Object) -> bool:
-    """Whether an image of a pod cannot be pulled; a registry may come back."""
-    return any(_reason(each) in _PULL for each in _containers(pod))
+def stalled(pod: Object) -> bool:
+    """Whether a pod waits for what others may mend, such as a registry, or a Secret that is not there yet."""
+    return any(_reason(each) in _ELSEWHERE for each in _containers(pod))
 
 
 def rank(pod: Object) -> int:
@@ -107,7 +108,7 @@ def _when(event: Object) -> str:
 def _log(api: Api, pod: Object) -> str:
     """The last line that a container in trouble wrote, before it restarted where it did."""
     metadata = pod["metadata"]
-    bad = [each for each in _containers(pod) if not each.get("ready") and _reason(each) not in _PULL]
+    bad = [each for each in _containers(pod) if not each.get("ready") and _reason(each) not in _ELSEWHERE]
     if not bad:
         return ""
     container = bad[0]

@@ -14,8 +14,8 @@ from causeway.cluster.model import Object, ReleaseStep
 from causeway.errors import CausewayError
 
 _POLL_S = 2.0
-_PULL_S = 120.0
-"""How long an image may fail to be pulled before the release is given up."""
+_STALL_S = 120.0
+"""How long an image or a Secret may be missing before the release is given up."""
 _TELL_S = 10.0
 
 
@@ -36,13 +36,13 @@ class Watch:
     """Pods that were in trouble before this release began; it may be what mends them."""
     _over: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
-    _pulling_since: float | None = None
+    _stalled_since: float | None = None
     _last: tuple[str, float] = ("", 0.0)
 
     def __enter__(self) -> Watch:
         with suppress(CausewayError):
             found = readiness.look(self.api, self.documents, self.namespace)
-            self._before = frozenset(pod for each in found for pod in (*each.hopeless, *each.pulling))
+            self._before = frozenset(pod for each in found for pod in (*each.hopeless, *each.stalled))
         self._thread = threading.Thread(target=self._watch, name="release-watch", daemon=True)
         self._thread.start()
         return self
@@ -61,9 +61,9 @@ class Watch:
 
     def _look(self, found: tuple[readiness.NotReady, ...]) -> None:
         now = time.monotonic()
-        pulling = any(each.pulling - self._before for each in found)
-        self._pulling_since = (self._pulling_since or now) if pulling else None
-        too_long = self._pulling_since is not None and now - self._pulling_since > _PULL_S
+        stalled = any(each.stalled - self._before for each in found)
+        self._stalled_since = (self._stalled_since or now) if stalled else None
+        too_long = self._stalled_since is not None and now - self._stalled_since > _STALL_S
         self.hopeless = self.hopeless or too_long or any(each.hopeless - self._before for each in found)
         if not found:
             return
