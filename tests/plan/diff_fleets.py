@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Callable
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from causeway.capacity.money import cost_report
 from causeway.capacity.offer import compute
@@ -25,6 +22,7 @@ from causeway.plan.diff_model import PlanDiff
 from causeway.plan.disruption import Disruptions
 from causeway.plan.model import FleetPlan
 from causeway.policy.evaluate import evaluate
+from tests.plan.fleets import sandbox_document
 
 SANDBOX = Path(__file__).parents[2] / "inventory" / "sandbox"
 ON = date(2026, 11, 22)
@@ -35,9 +33,8 @@ Edit = Callable[[Document], object]
 
 
 @cache
-def _base() -> tuple[LoadedFleet, Document]:
-    text = (SANDBOX / "fleet.yaml").read_text(encoding="utf-8")
-    return load_fleet(SANDBOX, "fleet"), dict(yaml.safe_load(text))
+def _base() -> LoadedFleet:
+    return load_fleet(SANDBOX, "fleet")
 
 
 def nothing(_document: Document) -> None:
@@ -46,8 +43,7 @@ def nothing(_document: Document) -> None:
 
 def planned(edit: Edit = nothing, *, rules: bool = False) -> FleetPlan:
     """The plan after an edit; with the rules' findings only when a test asks for them, since they take time."""
-    base, document = _base()
-    copied = copy.deepcopy(document)
+    base, copied = _base(), sandbox_document()
     edit(copied)
     fleet = Fleet.model_validate(copied)
     hosts, incomplete = build_hosts(fleet, base.marks, Collector(), lambda _file, _path: None)
@@ -63,9 +59,15 @@ def compared(before: FleetPlan | None, after: FleetPlan | None) -> PlanDiff:
     return diff(before, after, Disruptions(load_catalog()))
 
 
+@cache
+def unedited() -> FleetPlan:
+    """The plan without an edit, made once."""
+    return planned()
+
+
 def changed(after: Edit, before: Edit = nothing) -> PlanDiff:
     """The diff of the plans after two edits."""
-    return compared(planned(before), planned(after))
+    return compared(unedited() if before is nothing else planned(before), planned(after))
 
 
 def pool_of(document: Document, cluster: str, pool: str) -> Document:

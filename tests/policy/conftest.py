@@ -21,6 +21,7 @@ from causeway.fleet.load import LoadedFleet, load_fleet
 from causeway.fleet.problems import Collector
 from causeway.policy import Finding
 from causeway.policy.evaluate import evaluate
+from tests.policy.mutations import copied
 
 BASE = Path(__file__).parents[2] / "inventory" / "sandbox"
 Document = dict[str, Any]
@@ -53,15 +54,15 @@ def fleet_of(base: LoadedFleet) -> Callable[[Document], LoadedFleet]:
 def changed(document: Document, fleet_of: Callable[[Document], LoadedFleet]) -> Changed:
     """The base with values written at paths, and with paths removed."""
 
-    def made(change: Mapping[str, Any] | None = None, delete: Sequence[str] = ()) -> LoadedFleet:
-        copied = copy.deepcopy(document)
+    def change_of(change: Mapping[str, Any] | None = None, delete: Sequence[str] = ()) -> LoadedFleet:
+        made = copied(document)
         for path, value in (change or {}).items():
-            put(copied, path, value)
+            put(made, path, value)
         for path in delete:
-            drop(copied, path)
-        return fleet_of(copied)
+            drop(made, path)
+        return fleet_of(made)
 
-    return made
+    return change_of
 
 
 def findings_of(loaded: LoadedFleet, on: date) -> tuple[Finding, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -80,14 +80,19 @@ def places(node: Any, path: Path = ()) -> Iterator[Path]:
         yield from places(child, (*path, key))
 
 
+def copied(document: dict[str, Any]) -> dict[str, Any]:
+    """A copy to be changed freely, made several times faster than by walking through the values."""
+    return dict(pickle.loads(pickle.dumps(document)))  # noqa: S301 - pickled here
+
+
 def without(document: dict[str, Any], path: Path) -> dict[str, Any]:
     """A copy in which what stands at a path is missing."""
-    copied = copy.deepcopy(document)
-    holder: Any = copied
+    made = copied(document)
+    holder: Any = made
     for step in path[:-1]:
         holder = holder[step]
     del holder[path[-1]]
-    return copied
+    return made
 
 
 def shuffled(node: Any, draw: Any) -> Any:

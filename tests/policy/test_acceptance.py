@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
@@ -11,7 +10,7 @@ from causeway.fleet.load import LoadedFleet
 from causeway.policy import Finding, blocking
 from causeway.policy.rulebook import rulebook
 from tests.policy.conftest import put
-from tests.policy.mutations import BROKEN
+from tests.policy.mutations import BROKEN, copied
 
 ON = date(2026, 11, 22)
 Document = dict[str, Any]
@@ -20,7 +19,7 @@ Evaluated = Callable[[LoadedFleet, date], tuple[Finding, ...]]
 
 
 def _refused(document: Document) -> Document:
-    made = copy.deepcopy(document)
+    made = copied(document)
     for path, value in BROKEN.items():
         put(made, path, value)
     return made

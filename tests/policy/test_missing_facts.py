@@ -6,7 +6,6 @@ refuse. Each seed takes every fortieth of them, so that forty seeds take all.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -18,7 +17,7 @@ from causeway.fleet.load import LoadedFleet
 from causeway.policy import Finding
 from causeway.policy.rulebook import rulebook
 from tests.policy.conftest import put
-from tests.policy.mutations import BROKEN, RICH, places, without
+from tests.policy.mutations import BROKEN, RICH, copied, places, without
 
 ON = date(2026, 11, 22)
 SHARE = 40
@@ -31,7 +30,7 @@ MENDED = {
 
 
 def _changed(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    made = copy.deepcopy(document)
+    made = copied(document)
     for path, value in changes.items():
         put(made, path, value)
     return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import random
 from collections import Counter
@@ -26,6 +25,7 @@ from causeway.fleet.load import LoadedFleet, load_fleet
 from causeway.policy import Finding, blocking
 from causeway.policy.evaluate import CHECKS, evaluate
 from causeway.policy.rulebook import rulebook
+from tests.policy.mutations import copied, without
 
 ON = date(2026, 11, 22)
 Document = dict[str, Any]
@@ -58,15 +58,6 @@ def _matching(node: Any, steps: Sequence[str], path: tuple[str | int, ...] = ())
             yield from _matching(node[key], steps[1:], (*path, key))
 
 
-def _without(document: Document, path: tuple[str | int, ...]) -> Document:
-    copied = copy.deepcopy(document)
-    node: Any = copied
-    for step in path[:-1]:
-        node = node[step]
-    del node[path[-1]]
-    return copied
-
-
 def _verdicts(findings: Sequence[Finding], rule: str) -> dict[tuple[str, str], str]:
     return {(f.subject, str(f.path)): f.verdict for f in findings if f.rule == rule}
 
@@ -83,7 +74,7 @@ def test_no_rule_that_can_stop_passes_on_missing_data(
     wrong: list[str] = []
     for path, rules in _needed(document).items():
         try:
-            loaded = fleet_of(_without(document, path))
+            loaded = fleet_of(without(document, path))
         except ValidationError:
             continue  # a required field: loading refuses the declaration, so no rule can pass on it
         after = evaluated(loaded, ON)
@@ -131,7 +122,7 @@ def _read_by(rule: str, path: tuple[str | int, ...], document: Document) -> bool
     return not own_entity and (rule not in reads or path[1] in reads[rule])
 
 
-def _catalog_without(catalog: Catalog, accelerator: str, **facts: Any) -> Catalog:
+def _catalogwithout(catalog: Catalog, accelerator: str, **facts: Any) -> Catalog:
     entry = catalog.accelerators[accelerator].model_copy(update=facts)
     return dataclasses.replace(catalog, accelerators=MappingProxyType({**catalog.accelerators, accelerator: entry}))
 
@@ -146,7 +137,7 @@ def test_no_export_rule_passes_an_accelerator_without_figures(base: LoadedFleet,
         {"vendor": "nobody"},
     )
     for facts in removals:
-        changed = _catalog_without(catalog, accelerator, **facts)
+        changed = _catalogwithout(catalog, accelerator, **facts)
         found = evaluate(base, changed, capacity, cost, ON)
         classified = [
             f for f in found if f.rule == "export-classification" and f.evidence["accelerator"] == accelerator
@@ -158,7 +149,7 @@ def test_no_export_rule_passes_an_accelerator_without_figures(base: LoadedFleet,
 
 def test_the_h20_does_not_pass_as_small_without_its_die_area(base: LoadedFleet) -> None:
     capacity, catalog = compute(base), load_catalog()
-    changed = _catalog_without(catalog, "h20", die_area_mm2=Fact[float]())
+    changed = _catalogwithout(catalog, "h20", die_area_mm2=Fact[float]())
     found = evaluate(base, changed, capacity, cost_report(base, capacity, ON), ON)
     subject = "cn-north-inference/h20"
     verdicts = {f.rule: f.verdict for f in found if f.subject == subject}
@@ -192,7 +183,7 @@ DRAWN: Mapping[str, tuple[Any, ...]] = {
 
 def _mutated(document: Document, draw: random.Random) -> Document:
     """A few fields drawn anew, a few optional ones removed, and days moved."""
-    changed = copy.deepcopy(document)
+    changed = copied(document)
     for pattern in draw.sample(sorted(DRAWN), draw.randint(1, 4)):
         paths = list(_matching(changed, pattern.split(".")))
         if paths:
@@ -202,7 +193,7 @@ def _mutated(document: Document, draw: random.Random) -> Document:
     for pattern in draw.sample(["parties.*.vetting", "parties.*.ultimate_parent", "leases.*.price", "budgets.*"], 2):
         paths = list(_matching(changed, pattern.split(".")))
         if paths and draw.random() < 0.5:
-            changed = _without(changed, draw.choice(paths))
+            changed = without(changed, draw.choice(paths))
     return changed
 
 
@@ -267,12 +258,12 @@ def test_removing_an_exception_never_makes_fewer_open_findings(
     changed["policy"]["exceptions"] = [_exception(f, ON + timedelta(days=draw.randint(-3, 3))) for f in accepted]
     open_now = _open(evaluated(fleet_of(changed), ON))
     for index in range(4):
-        fewer = _without(changed, ("policy", "exceptions", index))
+        fewer = without(changed, ("policy", "exceptions", index))
         assert open_now <= _open(evaluated(fleet_of(fewer), ON)), f"seed {seed}"
 
 
 def _broken(document: Document) -> Document:
-    changed = copy.deepcopy(document)
+    changed = copied(document)
     del changed["parties"]["lessor"]["vetting"]
     del changed["parties"]["colo-operator"]["ultimate_parent"]
     del changed["clusters"]["cn-north-inference"]["pools"]["h20"]["authorisations"]
@@ -293,7 +284,7 @@ def _open(findings: Sequence[Finding]) -> frozenset[tuple[str, str, str]]:
 def test_a_stop_blocks_only_the_clusters_that_hold_its_subject(
     document: Document, fleet_of: FleetOf, evaluated: Evaluated
 ) -> None:
-    changed = copy.deepcopy(document)
+    changed = copied(document)
     del changed["parties"]["lessor"]["vetting"]
     found = evaluated(fleet_of(changed), ON)
     assert {f.rule for f in blocking(found, "my-johor-training")} == {"third-party-vetting"}

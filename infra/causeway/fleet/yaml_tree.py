@@ -50,17 +50,24 @@ class _Node(NamedTuple):
 class _Frame:
     """A mapping or list that is being read."""
 
-    __slots__ = ("anchor", "branch", "height", "key", "key_place", "merged", "size", "value")
+    __slots__ = ("anchor", "branch", "height", "is_mapping", "key", "key_place", "marks", "merged", "size", "value")
 
-    def __init__(self, place: int, anchor: str | None, value: dict[str, Any] | list[Any]) -> None:
-        self.value = value
-        self.branch = Branch(place, {} if isinstance(value, dict) else [])
+    def __init__(self, place: int, anchor: str | None, *, is_mapping: bool) -> None:
+        self.is_mapping = is_mapping
+        self.value: Any = {} if is_mapping else []
+        self.marks: Any = {} if is_mapping else []
+        self.branch = Branch(place, self.marks)
         self.anchor = anchor
         self.key: str | None = None
         self.key_place = place
         self.size = 1
         self.height = 0
         self.merged: list[_Node] = []
+
+    def set(self, key: str, value: Any, mark: Mark, key_place: int) -> None:
+        self.value[key] = value
+        self.marks[key] = mark
+        self.branch.keys[key] = key_place
 
 
 class _FatalError(Exception):
@@ -94,36 +101,43 @@ class _Reader:
         self._anchors: dict[str, _Node | None] = {}  # None while the anchored value is still being read
         self._stack: list[_Frame] = []
         self._values = 0
+        self._documents = 0
 
     def read(self, text: str) -> Tree:
         self._refuse_directives(text)
         root: _Node | None = None
-        documents = 0
+        node: _Node | None
+        stack = self._stack
         for event in _events(text):
-            node: _Node | None = None
-            if isinstance(event, ScalarEvent):
+            kind = event.__class__
+            if kind is ScalarEvent:
                 node = self._scalar(event)
-            elif isinstance(event, MappingStartEvent | SequenceStartEvent):
-                self._open(event)
-            elif isinstance(event, MappingEndEvent | SequenceEndEvent):
+            elif kind is MappingEndEvent or kind is SequenceEndEvent:
                 node = self._close()
-            elif isinstance(event, AliasEvent):
+            elif kind is AliasEvent:
                 node = self._alias(event)
-            elif isinstance(event, DocumentStartEvent):
-                documents += 1
-                if documents > 1:
-                    self._fatal(
-                        event,
-                        "several-documents",
-                        "a second YAML document begins here; one file holds one",
-                        "remove the line ---, or move what follows into a file of its own",
-                    )
-            if node is not None:
-                if self._stack:
-                    self._attach(self._stack[-1], node)
-                else:
-                    root = node
+            else:
+                self._begin(kind, event)
+                continue
+            if stack:
+                self._attach(stack[-1], node)
+            else:
+                root = node
         return Tree(root.value, root.mark) if root else Tree(None, pack(self._file, 0, 0, 0))
+
+    def _begin(self, kind: type, event: Any) -> None:
+        """What is no value by itself: the begin of one, or of a document."""
+        if kind is MappingStartEvent or kind is SequenceStartEvent:
+            self._open(event)
+        elif kind is DocumentStartEvent:
+            self._documents += 1
+            if self._documents > 1:
+                self._fatal(
+                    event,
+                    "several-documents",
+                    "a second YAML document begins here; one file holds one",
+                    "remove the line ---, or move what follows into a file of its own",
+                )
 
     def _refuse_directives(self, text: str) -> None:
         """Directives are no use here, and the parser compares each with all before it."""
@@ -139,13 +153,14 @@ class _Reader:
                 )
 
     def _scalar(self, event: Any) -> _Node:
-        place = self._place(event)
+        mark = event.start_mark
+        place = pack(self._file, mark.index, mark.line, mark.column)
         self._count(place, 1)
         value: Any = event.value
         plain = bool(event.implicit[0])
         if plain:
             try:
-                value = read_plain(event.value)
+                value = read_plain(value)
             except AmbiguousScalar as error:
                 self._add(
                     "ambiguous-value",
@@ -156,7 +171,8 @@ class _Reader:
         elif event.tag is not None and event.tag not in _TEXT_TAGS and not event.implicit[1]:
             self._tagged(event, place)
         node = _Node(value, place, 1, 0, plain)
-        self._remember(event.anchor, node)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = node
         return node
 
     def _tagged(self, event: Any, place: int) -> None:
@@ -177,15 +193,14 @@ class _Reader:
             )
         if event.tag is not None and not event.implicit:
             self._tagged(event, place)
-        if self._stack and isinstance(self._stack[-1].value, dict) and self._stack[-1].key is None:
+        if self._stack and self._stack[-1].is_mapping and self._stack[-1].key is None:
             self._fatal_at(
                 place,
                 "key-not-text",
                 "a key has to be a text; here a list or mapping is one",
                 "look for a missing quote around braces or brackets",
             )
-        value: dict[str, Any] | list[Any] = {} if isinstance(event, MappingStartEvent) else []
-        self._stack.append(_Frame(place, event.anchor, value))
+        self._stack.append(_Frame(place, event.anchor, is_mapping=event.__class__ is MappingStartEvent))
         if event.anchor is not None:
             self._anchors[event.anchor] = None
 
@@ -194,7 +209,8 @@ class _Reader:
         for node in frame.merged:
             self._merge(frame, node)
         node = _Node(frame.value, frame.branch, frame.size, frame.height)
-        self._remember(frame.anchor, node)
+        if frame.anchor is not None:
+            self._anchors[frame.anchor] = node
         return node
 
     def _alias(self, event: Any) -> _Node:
@@ -222,33 +238,23 @@ class _Reader:
             )
         return node if isinstance(node.mark, Branch) else node._replace(mark=place)
 
-    def _remember(self, anchor: str | None, node: _Node) -> None:
-        if anchor is not None:
-            self._anchors[anchor] = node
-
     def _attach(self, frame: _Frame, node: _Node) -> None:
-        if isinstance(frame.value, dict) and frame.key is None:
+        key = frame.key
+        if key is None and frame.is_mapping:
             self._take_key(frame, node)
             return
         frame.size += node.size
-        frame.height = max(frame.height, node.height + 1)
-        if isinstance(frame.value, list):
+        if node.height >= frame.height:
+            frame.height = node.height + 1
+        if not frame.is_mapping:
             frame.value.append(node.value)
-            assert isinstance(frame.branch.children, list)  # noqa: S101 - for the type checker: made so in _Frame
-            frame.branch.children.append(node.mark)
+            frame.marks.append(node.mark)
             return
-        key, frame.key = frame.key, None
+        frame.key = None
         if key == _MERGE:
             frame.merged.append(node)
         elif key is not None and key not in frame.value:
-            self._set(frame, key, node.value, node.mark, frame.key_place)
-
-    @staticmethod
-    def _set(frame: _Frame, key: str, value: Any, mark: Mark, key_place: int) -> None:
-        assert isinstance(frame.value, dict) and isinstance(frame.branch.children, dict)  # noqa: S101, PT018 - types
-        frame.value[key] = value
-        frame.branch.children[key] = mark
-        frame.branch.keys[key] = key_place
+            frame.set(key, node.value, node.mark, frame.key_place)
 
     def _take_key(self, frame: _Frame, node: _Node) -> None:
         place = node.mark.place if isinstance(node.mark, Branch) else node.mark
@@ -262,7 +268,6 @@ class _Reader:
             return
         frame.key = node.value
         if node.value in frame.value and not (node.value == _MERGE and node.plain):
-            assert isinstance(frame.value, dict)  # noqa: S101 - for the type checker: only mappings take keys
             first = self._marks.location(frame.branch.keys[node.value])
             self._add(
                 "duplicate-key",
@@ -288,8 +293,8 @@ class _Reader:
                 continue
             self._count(frame.branch.place, len(source.value))
             for key, value in source.value.items():
-                if isinstance(frame.value, dict) and key not in frame.value:
-                    self._set(frame, key, value, source.mark.child(key) or 0, source.mark.keys[key])
+                if key not in frame.value:
+                    frame.set(key, value, source.mark.child(key) or 0, source.mark.keys[key])
 
     def _count(self, place: int, values: int) -> None:
         self._values += values
@@ -322,7 +327,9 @@ class _Reader:
 def _events(text: str) -> Iterator[Any]:
     parser = yaml.CSafeLoader(text)
     try:
-        while parser.check_event():
-            yield parser.get_event()
+        event = parser.get_event()
+        while event is not None:
+            yield event
+            event = parser.get_event()
     finally:
         parser.dispose()

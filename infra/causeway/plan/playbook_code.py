@@ -13,7 +13,7 @@ from causeway.plan.fingerprint import CODE_LENGTH, digest
 from causeway.plan.hostvars import PoolVariables
 from causeway.plan.playbook_conditions import addressed
 from causeway.plan.playbook_files import PlaybookFiles
-from causeway.plan.playbook_reach import Reach, group_files
+from causeway.plan.playbook_reach import Reach
 
 ENTRY = "site.yml"
 """The playbook that composes the plays of a pool."""
@@ -62,5 +62,8 @@ def _same(walk: Reach, pool: PoolVariables) -> bool:
     return (
         all(walk.known.get(name) == pool.context.get(name) for name in walk.used)
         and all(addressed(hosts, groups) == included for hosts, included in walk.asked)
-        and all(group_files(each, walk.groups) == group_files(each, pool.groups) for each in walk.group_values)
+        and all(
+            walk.files.of_groups(each, walk.groups) == walk.files.of_groups(each, pool.groups)
+            for each in walk.group_values
+        )
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import yaml
 
 from causeway.errors import Location, Permanent
 from causeway.plan.fingerprint import canonical
+from causeway.plan.playbook_conditions import ANY
 
 _CONTEXT = re.compile(r"causeway__\w+")
 
@@ -66,6 +68,9 @@ class PlaybookFiles:
         self._parsed: dict[Path, Any] = {}
         self._known_names: dict[Path, frozenset[str]] = {}
         self._digests: dict[Path, str] = {}
+        self._below: dict[Path, list[Path]] = {}
+        self._parts: dict[tuple[Path, str], list[Path]] = {}
+        self._plugins: dict[tuple[str, str], Path | None] = {}
 
     def name(self, path: Path) -> str:
         """A file's name below the folder, with slashes."""
@@ -116,6 +121,44 @@ class PlaybookFiles:
         """The content of a file of variables or settings; empty when the file is."""
         found = self.parse(path)
         return found if isinstance(found, Mapped) else {}
+
+    def below(self, folder: Path) -> list[Path]:
+        """Every file below a folder, sorted; none of Python's caches."""
+        if folder not in self._below:
+            every = folder.rglob("*") if folder.is_dir() else ()
+            self._below[folder] = sorted(path for path in every if path.is_file() and "__pycache__" not in path.parts)
+        return self._below[folder]
+
+    def matching(self, folder: Path, wanted: str) -> list[Path]:
+        """The file that a name means, or all below the folder that it means; with `ANY` in it, all that fit."""
+        if ANY not in wanted:
+            exact = folder / wanted
+            return [exact] if exact.is_file() else self.below(exact)
+        relative = wanted.removeprefix(f"{folder}/")
+        return [path for path in self.below(folder) if fnmatchcase(path.relative_to(folder).as_posix(), relative)]
+
+    def of_part(self, folder: Path, name: str) -> list[Path]:
+        """The files that Ansible takes for a part's name: with an ending, without one, or all below a folder."""
+        if (folder, name) not in self._parts:
+            self._parts[folder, name] = self._of_part(folder, name)
+        return self._parts[folder, name]
+
+    def _of_part(self, folder: Path, name: str) -> list[Path]:
+        if ANY in name:
+            return self.matching(folder, f"{name.removesuffix('.yml').removesuffix('.yaml')}*")
+        exact = [path for path in (folder / f"{name}.yml", folder / f"{name}.yaml", folder / name) if path.is_file()]
+        return exact[:1] or [path for path in self.below(folder / name) if path.suffix in (".yml", ".yaml")]
+
+    def of_groups(self, folder: Path, groups: Iterable[str]) -> list[Path]:
+        """Files of variables that Ansible takes from a folder `group_vars` for hosts of some groups."""
+        return [path for group in ("all", *groups) for path in self.of_part(folder, group)]
+
+    def plugin(self, kind: str, name: str) -> Path | None:
+        """The file of a plugin of these playbooks, None when it comes from elsewhere."""
+        if (kind, name) not in self._plugins:
+            path = self.root / "plugins" / kind / f"{name}.py"
+            self._plugins[kind, name] = path if path.is_file() else None
+        return self._plugins[kind, name]
 
     def digest(self, path: Path) -> str:
         """SHA-256 of a file's bytes."""

@@ -86,7 +86,7 @@ class Reach:
 
     def _play(self, place: _Place, play: Mapped) -> None:
         self.group_values.add(place.file.parent / "group_vars")
-        self._values(group_files(place.file.parent / "group_vars", self.groups))
+        self._values(self.files.of_groups(place.file.parent / "group_vars", self.groups))
         for kind in _SHARED_PLUGINS:
             self._all(self.files.root / "plugins" / kind)
         for entry in play.get("vars_files") or ():
@@ -127,9 +127,9 @@ class Reach:
     def _role_parts(self, place: _Place, given: Mapping[str, Any]) -> None:
         role = place.role
         assert role is not None  # noqa: S101 - `within` gave it
-        for path in _part_files(role / "meta", "argument_specs"):
+        for path in self.files.of_part(role / "meta", "argument_specs"):
             self._enter(path, undocumented(self.files.parse(path)))
-        for path in _part_files(role / "meta", "main"):
+        for path in self.files.of_part(role / "meta", "main"):
             meta = self.files.mapping(path)
             if self._enter(path, {key: meta[key] for key in _META if meta.get(key)}):
                 for each in meta.get("dependencies") or ():
@@ -147,8 +147,12 @@ class Reach:
         role, asked = place.role, given.get(f"{part}_from")
         assert role is not None  # noqa: S101 - as above
         if asked is None:
-            return _part_files(role / part, "main")
-        found = [path for wanted in place.patterns(str(asked), self.known) for path in _part_files(role / part, wanted)]
+            return self.files.of_part(role / part, "main")
+        found = [
+            path
+            for wanted in place.patterns(str(asked), self.known)
+            for path in self.files.of_part(role / part, wanted)
+        ]
         if not found and "{" not in str(asked):
             raise self._missing(place, f"{part} {asked} of the role {role.name}", "correct the name")
         return found
@@ -190,8 +194,8 @@ class Reach:
 
     def _module(self, name: str) -> None:
         for kind in _MODULE_PLUGINS:
-            path = self.files.root / "plugins" / kind / f"{name}.py"
-            if path.is_file():
+            path = self.files.plugin(kind, name)
+            if path is not None:
                 self._python(path)
 
     def _python(self, path: Path) -> None:
@@ -200,7 +204,7 @@ class Reach:
             return
         for used in dict.fromkeys(_UTILITY.findall(path.read_text(encoding="utf-8", errors="replace"))):
             beside = self.files.root / "plugins" / "module_utils" / used
-            for each in _files_below(beside) if beside.is_dir() else [beside.with_suffix(".py")]:
+            for each in self.files.below(beside) if beside.is_dir() else [beside.with_suffix(".py")]:
                 if each.is_file():
                     self._python(each)
 
@@ -220,7 +224,7 @@ class Reach:
                 continue
             # where only a run knows the name, it can be any that fits in the folder where such files belong
             looked_in = folders[:1] if ANY in wanted else folders
-            matches = next(filter(None, (_matching(folder, wanted) for folder in looked_in)), [])
+            matches = next(filter(None, (self.files.matching(folder, wanted) for folder in looked_in)), [])
             if not matches and ANY not in wanted and not optional:
                 raise self._missing(place, f"file {wanted}", "write the file, or correct its name")
             found += matches
@@ -247,7 +251,7 @@ class Reach:
             self._enter(path, self.files.parse(path))
 
     def _all(self, folder: Path) -> None:
-        for path in _files_below(folder):
+        for path in self.files.below(folder):
             self._bytes(path)
 
     def _enter(self, path: Path, content: Any, part: str = "") -> bool:
@@ -311,31 +315,3 @@ def _filled(entry: Any, known: Mapping[str, Any]) -> Any:
     if isinstance(entry, Mapping):
         return {key: _filled(value, known) for key, value in entry.items()}
     return pattern(entry, known) if isinstance(entry, str) else entry
-
-
-def _matching(folder: Path, wanted: str) -> list[Path]:
-    if ANY not in wanted:
-        exact = folder / wanted
-        return [exact] if exact.is_file() else _files_below(exact)
-    relative = wanted.removeprefix(f"{folder}/")
-    return [path for path in _files_below(folder) if fnmatchcase(path.relative_to(folder).as_posix(), relative)]
-
-
-def _files_below(folder: Path) -> list[Path]:
-    """Every file below a folder, sorted; none of Python's caches."""
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-
-
-def group_files(folder: Path, groups: Iterable[str]) -> list[Path]:
-    """Files of variables that Ansible takes from a folder `group_vars` for hosts of some groups."""
-    return [path for group in ("all", *groups) for path in _part_files(folder, group)]
-
-
-def _part_files(folder: Path, name: str) -> list[Path]:
-    """The files that Ansible takes for a part's name: with an ending, without one, or all below a folder."""
-    if ANY in name:
-        return _matching(folder, f"{name.removesuffix('.yml').removesuffix('.yaml')}*")
-    exact = [path for path in (folder / f"{name}.yml", folder / f"{name}.yaml", folder / name) if path.is_file()]
-    return exact[:1] or [path for path in _files_below(folder / name) if path.suffix in (".yml", ".yaml")]

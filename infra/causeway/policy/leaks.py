@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from causeway.fleet.base import Model, Text
 from causeway.fleet.document import Fleet
@@ -20,6 +20,8 @@ FREE_IN_FORM = frozenset({"values", "variables", "platform", "labels"})
 HIDDEN = "(not shown)"
 SHORTEST = 9
 """No pattern finds less. Shorter texts under a secret's key stand where no finding quotes them."""
+_REMEMBERED = 200
+"""Characters of a text up to which what was found in it is remembered."""
 _REFERENCE = re.compile(r"^(\$\{.+\}|\{\{.+\}\}|<.+>)$", re.DOTALL)
 
 
@@ -54,6 +56,12 @@ def _patterns() -> tuple[re.Pattern[str], Mapping[str, str], frozenset[str]]:
 def _kind(text: str) -> str | None:
     if len(text) < SHORTEST:
         return None
+    return _searched(text) if len(text) <= _REMEMBERED else _searched.__wrapped__(text)
+
+
+@lru_cache(maxsize=8192)
+def _searched(text: str) -> str | None:
+    """Declarations repeat themselves, and a diff judges two that are nearly the same."""
     expression, kinds, _ = _patterns()
     match = expression.search(text)
     return kinds[match.lastgroup] if match and match.lastgroup else None
