@@ -25,7 +25,10 @@ SERVER_SET = {
     "field managers": ("metadata.managedFields",),
     "status": ("status",),
     "marks of Helm": ("metadata.labels.app.kubernetes.io/managed-by", "metadata.annotations.meta.helm.sh/"),
-    "marks of controllers": ("metadata.annotations.deployment.kubernetes.io/revision",),
+    "marks of controllers": (
+        "metadata.annotations.deployment.kubernetes.io/revision",
+        "metadata.annotations.deprecated.daemonset.template.generation",
+    ),
 }
 """Fields that only the server, Helm and the controllers write; they change with every change of an object."""
 

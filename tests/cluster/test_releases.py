@@ -160,6 +160,19 @@ def test_a_job_whose_template_changes_is_made_again_and_that_was_previewed(live:
     assert any("is deleted and made again: spec.template of a Job" in step.text for step in sample.steps)
 
 
+def test_a_job_that_is_held_keeps_no_release_from_becoming_ready_or_from_going_back(live: Live, sample: Sample) -> None:
+    assert sample.up({"job": "one", "suspend": True}, timeout=60).failure is None
+    assert sample.object("Job")["spec"]["suspend"] is True
+    stuck = {"podAnnotations": {"causeway.sandbox/behaviour": "never-ready"}}
+    outcome = sample.up({"job": "one", "suspend": True, **stuck}, timeout=9)
+    assert outcome.rolled_back_to == 1
+    assert outcome.failure is not None
+    assert "runs and is not ready" in outcome.failure.reason
+    assert sample.up({"job": "one"}).failure is None
+    live.kubectl("-n", sample.name, "patch", "job", sample.name, "--type=merge", '--patch={"spec":{"suspend":true}}')
+    assert sample.up({"job": "one", "config": {"a": "1"}}, timeout=60).failure is None
+
+
 def test_secrets_are_made_from_values_that_nobody_else_sees(live: Live, sample: Sample) -> None:
     spec = sample.spec({"config": {"a": "1"}}, secrets={"upstream-key": SECRET})
     assert SECRET not in repr(spec)

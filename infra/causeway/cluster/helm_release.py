@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from causeway.cluster.charts import Chart
 from causeway.cluster.helm import Ended, Helm
 from causeway.cluster.model import Access
 from causeway.cluster.records import MACHINE
 
+Wait = Literal["watcher", "legacy"]
 HISTORY = 10
 """Revisions that are kept, Helm's own default."""
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
@@ -45,22 +46,32 @@ class HelmRelease:
         cancelled: Callable[[], bool],
         *,
         take_back: bool,
+        wait: Wait = "watcher",
     ) -> Ended:
         """Install or upgrade, and wait until it is ready.
 
         Args:
             take_back: whether fields that people changed by hand are taken back.
+            wait: how Helm waits; only `watcher` waits for Jobs to begin, and so for ever for one that is held.
         """
         words = ["upgrade", self.name, str(chart.path), "--install", "--values", "-", "--reset-values", "--skip-crds"]
-        words += ["--wait", "--timeout", f"{timeout:.0f}s", "--history-max", str(HISTORY), "--server-side=true"]
+        words += [f"--wait={wait}", "--timeout", f"{timeout:.0f}s", "--history-max", str(HISTORY), "--server-side=true"]
         words += ["--hide-notes", "--labels", f"{MACHINE}={self.machine}"]
         if take_back:
             words.append("--force-conflicts")
         return self._run(words, json.dumps(values).encode(), timeout + _MARGIN_S, cancelled)
 
-    def rollback(self, revision: int, timeout: float) -> Ended:
+    def rollback(self, revision: int, timeout: float, wait: Wait = "watcher") -> Ended:
         """Bring back a revision and wait for it."""
-        words = ["rollback", self.name, str(revision), "--wait", "--timeout", f"{timeout:.0f}s", "--force-conflicts"]
+        words = [
+            "rollback",
+            self.name,
+            str(revision),
+            f"--wait={wait}",
+            "--timeout",
+            f"{timeout:.0f}s",
+            "--force-conflicts",
+        ]
         return self._run([*words, "--server-side=true", "--history-max", str(HISTORY)], b"", timeout + _MARGIN_S)
 
     def uninstall(self, timeout: float, *, keep_history: bool) -> Ended:

@@ -11,6 +11,7 @@ from causeway.cluster.api import Api
 from causeway.cluster.model import Object
 from causeway.cluster.patience import WORKLOADS
 
+_QUEUE = "kueue.x-k8s.io/queue-name"
 RELEASE = "meta.helm.sh/release-name"
 """Annotation by which Helm knows its own."""
 _REVISION = "deployment.kubernetes.io/revision"
@@ -44,6 +45,21 @@ def look(api: Api, documents: Mapping[str, Object], namespace: str, *, explain: 
         for key, document in documents.items()
         if document["kind"] in WORKLOADS and (found := _one(api, key, document, namespace, explain=explain)) is not None
     )
+
+
+def held(api: Api, documents: Mapping[str, Object], namespace: str) -> bool:
+    """Whether a Job is not to begin yet: its chart, a queue of Kueue's or somebody by hand suspends it."""
+    for document in documents.values():
+        if document["kind"] != "Job":
+            continue
+        suspended = document["spec"].get("suspend")
+        if suspended or _QUEUE in (document["metadata"].get("labels") or {}):
+            return True
+        path = api.path_of(document, namespace) if suspended is None else None
+        live = api.get(path) if path else None
+        if live is not None and live["spec"].get("suspend"):
+            return True
+    return False
 
 
 def present(api: Api, documents: Mapping[str, Object], release: str, namespace: str) -> tuple[str, ...]:

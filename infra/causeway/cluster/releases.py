@@ -23,7 +23,7 @@ from causeway.cluster.api import Api
 from causeway.cluster.charts import Chart, Charts, last_words
 from causeway.cluster.compare import changes, compare, told
 from causeway.cluster.helm import Ended, Helm
-from causeway.cluster.helm_release import HelmRelease, machine_mark
+from causeway.cluster.helm_release import HelmRelease, Wait, machine_mark
 from causeway.cluster.model import (
     Changes,
     Drift,
@@ -214,8 +214,8 @@ class Releases:
         notes = (*taken, *_notes(rehearsed))
         run.tell("apply", f"helm upgrade of {spec.name}, at most {timeout:.0f} s")
         with Watch(run.api, spec.rendered.objects, spec.namespace, run.on_progress) as watch:
-            ended = self._helm(spec).upgrade(
-                chart, spec.values, timeout, lambda: watch.hopeless or run.cancelled(), take_back=bool(taken)
+            ended = self._upgraded(
+                run, chart, timeout, lambda: watch.hopeless or run.cancelled(), take_back=bool(taken)
             )
         after = _Now(records.history(run.api, spec.namespace, spec.name))
         if ended.status == 0 and after.last is not None:
@@ -228,6 +228,20 @@ class Releases:
         if run.cancelled():
             return ReleaseOutcome("cancelled", run.before.deployed.revision if run.before.deployed else 0, notes=notes)
         return self._failed(run, ended, after, notes)
+
+    def _upgraded(self, run: _Run, chart: Chart, timeout: float, stop: Callable[[], bool], *, take_back: bool) -> Ended:
+        """Helm's upgrade; where a Job is held, for which Helm would wait in vain, we wait for all else ourselves."""
+        spec, documents = run.spec, run.spec.rendered.objects
+        helm = self._helm(spec)
+        if not readiness.held(run.api, documents, spec.namespace):
+            return helm.upgrade(chart, spec.values, timeout, stop, take_back=take_back)
+        ended = helm.upgrade(chart, spec.values, timeout, stop, take_back=take_back, wait="legacy")
+        if ended.status != 0:
+            return ended
+        left = wait_for(
+            lambda: readiness.look(run.api, documents, spec.namespace), lambda found: not found, timeout, stop
+        )
+        return replace(ended, status=1) if left else ended
 
     def _failed(self, run: _Run, ended: Ended, after: _Now, notes: tuple[str, ...]) -> ReleaseOutcome:
         """Say what kept it, and bring back what was before."""
@@ -250,7 +264,10 @@ class Releases:
             f"{spec.name} did not become ready: " + (f"back to revision {back.revision}" if back else "taken away"),
         )
         helm = self._helm(spec)
-        undone = helm.rollback(back.revision, _ROLLBACK_S) if back else helm.uninstall(_UNINSTALL_S, keep_history=True)
+        wait: Wait = "legacy" if readiness.held(run.api, run.before.rendered.objects, spec.namespace) else "watcher"
+        undone = (
+            helm.rollback(back.revision, _ROLLBACK_S, wait) if back else helm.uninstall(_UNINSTALL_S, keep_history=True)
+        )
         what = f"revision {back.revision} is back" if back else "the first install was taken away again"
         if undone.status == 0 and not back:
             _left(run.api, spec, _GONE_S)
