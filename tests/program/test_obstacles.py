@@ -63,4 +63,6 @@ def test_all_refusals_are_told_at_once_with_place_and_fix() -> None:
     told = refusal((stop(POOL), stop(rule="us-3a090")), "f.c")
     assert told.count("fleet.yaml:7:3") == 2
     assert told.count("to do: give it back") == 2
+    assert told.startswith("2 findings keep this stack")
+    assert refusal((stop(POOL),), "f.c").startswith("1 finding keeps this stack")
     assert "pulumi destroy --stack f.c" in told

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.markup import escape
 
-from causeway.stacks.model import Operation, Result, StackReport
+from causeway.stacks.model import Result, StackReport
 
 SIGNS = {"create": "[green]+[/]", "update": "[yellow]~[/]", "delete": "[red]-[/]", "replace": "[red]±[/]"}
 MOST_DETAILS = 12
@@ -33,9 +33,9 @@ def print_changes(console: Console, reports: Sequence[StackReport]) -> None:
 
 
 def print_ends(console: Console, reports: Sequence[StackReport]) -> None:
-    """What went wrong, and where the logs are."""
+    """What went wrong, and where the logs are. A stack on which nothing was done has told it in its preview."""
     for report in reports:
-        if report.result not in _NOT_WELL and not report.told:
+        if report.only_looked or (report.result not in _NOT_WELL and not report.told):
             continue
         console.print(f"[bold]{escape(report.stack)}[/]: {report.result}")
         for host in report.failed_hosts:
@@ -43,7 +43,7 @@ def print_ends(console: Console, reports: Sequence[StackReport]) -> None:
         _print_told(console, report)
     for report in reports:
         console.print(f"[bold]{escape(report.stack)}[/]: {standing(report)}", soft_wrap=True)
-    logs = [str(report.log) for report in reports if report.log and report.operation is not Operation.PREVIEW]
+    logs = [str(report.log) for report in reports if report.log and not report.only_looked]
     if logs:
         console.print(f"[dim]logs: {escape(' '.join(logs))}[/]", soft_wrap=True)
 
@@ -53,7 +53,8 @@ def standing(report: StackReport) -> str:
     now = report.standing
     parts = [f"{now.verified} of {now.hosts} hosts verified"] if now.hosts else []
     parts += [_count(now.releases, "release"), _count(now.leases, "lease")]
-    return f"{report.result}; " + ", ".join(part for part in parts if part)
+    holds = ", ".join(part for part in parts if part)
+    return f"{report.result}; {holds}" if holds else report.result.value
 
 
 def _count(number: int, word: str) -> str:

@@ -23,7 +23,7 @@ class Lease(pulumi.CustomResource):
         start, end: first and last day, as 2026-11-22.
         price: price for people; `unknown` when none is declared.
         notice_by: last day to give notice, as 2026-11-22.
-        protection: what keeps the capacity from being given up (`causeway.program.protection`); None for nothing.
+        protection: what keeps the capacity from being given up (docs/program.md); None for nothing.
     """
 
     lease: pulumi.Output[str]

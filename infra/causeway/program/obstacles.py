@@ -28,6 +28,12 @@ def stopping(document: StackDocument) -> tuple[Obstacle, ...]:
     return tuple(each for each in document.obstacles if each.severity == "stop")
 
 
+def judged(document: StackDocument) -> str:
+    """The day that rules saw, and how much they say beside what they stop."""
+    warned = sum(each.severity == "warn" for each in document.obstacles)
+    return f"rules as of {document.on}; findings that warn: {warned}"
+
+
 def _extends(obstacle: Obstacle, now: Mapping[str, Extent], before: Mapping[str, Extent]) -> bool:
     about = obstacle.items or tuple(now)
     versions = obstacle.rule in _ABOUT_VERSIONS
@@ -42,7 +48,8 @@ def _grows(old: Extent | None, new: Extent, *, versions: bool) -> bool:
 
 def refusal(obstacles: tuple[Obstacle, ...], stack: str) -> str:
     """All of them at once, for people: file:line, what, why, what to do."""
-    lines = [f"{len(obstacles)} finding{'s' if len(obstacles) != 1 else ''} keep this stack from being changed:"]
+    count = "1 finding keeps" if len(obstacles) == 1 else f"{len(obstacles)} findings keep"
+    lines = [f"{count} this stack from being changed:"]
     for each in obstacles:
         lines.append(f"  {each.where}: [{each.rule}] {each.subject}: {each.reason}")
         if each.fix:

@@ -7,21 +7,21 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import pulumi
-from pulumi.runtime import get_config
 
 from causeway.errors import CausewayError
 from causeway.plan.fingerprint import Seal
 from causeway.program import components, rendering
 from causeway.program.arguments import ClusterArgs
 from causeway.program.document import ReleaseDocument, StackDocument
-from causeway.program.obstacles import refusal, stopping
+from causeway.program.obstacles import judged, refusal, stopping
 from causeway.program.outputs import StandIns
 from causeway.program.register import Ready, Registered, register_below
 from causeway.program.secret_values import Sources, values
+from causeway.program.settings import day, secret_setting, setting
 
 
 class Cluster(components.Cluster):
@@ -45,18 +45,21 @@ class Cluster(components.Cluster):
         self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None, as_of: date | None = None
     ) -> None:
         try:
-            document, ready = _prepared(name, args, as_of or _today())
+            document, ready = _prepared(name, args, as_of or day())
         except CausewayError as error:
             raise pulumi.RunError(str(error)) from None
         super().__init__(name, opts)
+        _tell(document, self)
         made: Registered = register_below(self, document, ready)
         self.hosts = {pool: baseline.state for pool, baseline in made.pools.items()}
         self.resources = made.resources
 
 
-def _today() -> date:
-    told = get_config("causeway:asOf")
-    return date.fromisoformat(str(told)) if told else datetime.now().astimezone().date()
+def _tell(document: StackDocument, cluster: pulumi.Resource) -> None:
+    pulumi.log.info(judged(document), cluster)
+    for each in document.obstacles:
+        if each.severity == "warn":
+            pulumi.log.info(f"[{each.rule}] {each.subject}: {each.reason}", cluster)
 
 
 def _prepared(name: str, args: ClusterArgs, on: date) -> tuple[StackDocument, Ready]:
@@ -72,9 +75,9 @@ def _prepared(name: str, args: ClusterArgs, on: date) -> tuple[StackDocument, Re
         stopped = stopping(document)
         if stopped:
             raise pulumi.RunError(refusal(stopped, pulumi.get_stack()))
-        secrets = values(document.secrets, Sources(_config, os.environ, Path.cwd()))
-        key = get_config("causeway:hmacKey")
-        seal = Seal(str(key).encode() if key else None, secrets)
+        secrets = values(document.secrets, Sources(secret_setting, os.environ, Path.cwd()))
+        key = setting("hmacKey")
+        seal = Seal(key.encode() if key else None, secrets)
         rendered = rendering.rendered(document, Path(folder), seal, os.environ)
     access = {"kubeconfig": args.kubeconfig} if args.kubeconfig is not None else {"context": args.context or name}
     ready = Ready(
@@ -103,8 +106,3 @@ def _with_outputs(document: StackDocument, stand_ins: StandIns) -> StackDocument
         for each in document.releases
     )
     return StackDocument(**whole)
-
-
-def _config(name: str) -> str | None:
-    found = get_config(f"{pulumi.get_project()}:{name}")
-    return str(found) if found is not None else None

@@ -7,25 +7,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pulumi
-from pulumi.runtime import get_config
 from pulumi.runtime.invoke import invoke_async
 
 from causeway.errors import CausewayError, Permanent
 from causeway.plan.fingerprint import Seal
 from causeway.program import rendering
 from causeway.program.document import Extent, StackDocument
-from causeway.program.obstacles import refusal, refusing, stopping
+from causeway.program.obstacles import judged, refusal, refusing, stopping
 from causeway.program.register import Ready, register
 from causeway.program.secret_values import Sources, values
+from causeway.program.settings import day, secret_setting, setting
 from causeway.program.settle import give_up, settle
 from causeway.program.stacks import fleet_folder, project_folder, read_document, stack_parts
-
-NAMESPACE = "causeway"
 
 
 def run() -> None:
@@ -49,16 +46,16 @@ def _told(error: CausewayError) -> str:
 async def _declare() -> tuple[pulumi.Resource, ...]:
     stack = pulumi.get_stack()
     fleet, cluster = stack_parts(stack)
-    folder = fleet_folder(fleet, _setting("fleet"), project_folder(Path.cwd()), os.environ)
-    on = _day()
+    folder = fleet_folder(fleet, setting("fleet"), project_folder(Path.cwd()), os.environ)
+    on = day()
     document = read_document(folder, cluster, on, os.environ)
     if document.fleet != fleet:
         hint = f"name the stack {document.fleet}.{cluster}, or let causeway:fleet name the folder of {fleet}"
         reason = f"the stack is of the fleet {fleet}, and this folder declares {document.fleet}"
         raise Permanent("other-fleet", reason, where=str(folder), hint=hint)
     await _stop(document, stack)
-    secrets = values(document.secrets, Sources(_config, os.environ, folder))
-    key = _setting("hmacKey")
+    secrets = values(document.secrets, Sources(secret_setting, os.environ, folder))
+    key = setting("hmacKey")
     seal = Seal(key.encode() if key else None, secrets)
     ready = Ready(
         secrets={name: pulumi.Output.secret(value) for name, value in secrets.items()},
@@ -69,36 +66,9 @@ async def _declare() -> tuple[pulumi.Resource, ...]:
     return register(document, ready)
 
 
-def _setting(name: str) -> str | None:
-    """A key of `causeway:`, secret or not."""
-    return _text(get_config(f"{NAMESPACE}:{name}"))
-
-
-def _config(name: str) -> str | None:
-    """A key of the project's own namespace, or with its namespace before a colon."""
-    return _text(get_config(name if ":" in name else f"{pulumi.get_project()}:{name}"))
-
-
-def _text(value: Any) -> str | None:
-    return str(value) if value is not None else None
-
-
-def _day() -> date:
-    """The day that rules see: `causeway:asOf`, or today."""
-    told = _setting("asOf")
-    if not told:
-        return datetime.now().astimezone().date()
-    try:
-        return date.fromisoformat(told)
-    except ValueError as error:
-        hint = "pulumi config set causeway:asOf 2026-11-22, or pulumi config rm causeway:asOf"
-        raise Permanent("bad-day", f"causeway:asOf is {told!r}, which is no day", hint=hint) from error
-
-
 async def _stop(document: StackDocument, stack: str) -> None:
     """Refuse what findings stop, before any resource is registered; tell what else they say."""
-    warned = sum(each.severity == "warn" for each in document.obstacles)
-    pulumi.log.info(f"rules as of {document.on}; findings that warn: {warned} (causeway check shows them)")
+    pulumi.log.info(f"{judged(document)} (causeway check shows them)")
     stopped = stopping(document)
     if not stopped:
         return

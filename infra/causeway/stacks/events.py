@@ -115,6 +115,8 @@ def _details(step: StepEventMetadata) -> Mapping[str, str]:
     for path, difference in (step.detailed_diff or {}).items():
         before = at(old if difference.input_diff else old_outputs, path)
         found[path] = f"{_short(before)} => {_short(at(new, path))}"
+    if step.old is None and new.get("summary"):  # a new pool has no difference to show
+        found["summary"] = str(new["summary"])
     return found
 
 

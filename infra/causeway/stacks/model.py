@@ -92,6 +92,7 @@ class StackReport:
 
     Args:
         log: the engine's whole output, and beside it the events.
+        only_looked: whether it was a preview, of a destruction or of anything else.
     """
 
     stack: str
@@ -105,6 +106,7 @@ class StackReport:
     log: Path | None = None
     reason: str = ""
     standing: Standing = Standing()
+    only_looked: bool = False
 
     @property
     def failed_hosts(self) -> tuple[HostEnd, ...]:

@@ -57,6 +57,11 @@ class Options:
     refresh: bool = False
     at_once: int = 4
 
+    @property
+    def only_looks(self) -> bool:
+        """Whether nothing is touched."""
+        return self.dry or self.operation is Operation.PREVIEW
+
 
 class Watcher:
     """Is told what happens, from several threads. This one does nothing."""
@@ -158,7 +163,7 @@ class Runs:
         elif any(REFUSED in each.text for each in gathered.told):
             result, reason = Result.REFUSED, "rules stop it; see the findings"
         else:
-            result = Result.PARTLY if gathered.finished else Result.FAILED
+            result = Result.PARTLY if gathered.finished and not self._options.only_looks else Result.FAILED
             reason = "" if gathered.failed or gathered.told else last_line(str(error))
         return self._report(task, result, began, log, gathered, hosts, told, reason)
 
@@ -185,6 +190,7 @@ class Runs:
             log=log,
             reason=reason,
             standing=gathered.standing if gathered else Standing(),
+            only_looked=self._options.only_looks,
         )
 
 
@@ -229,7 +235,7 @@ def _perform(stack: Stack, options: Options, gathered: Gathered) -> None:
 
 
 def _result(options: Options, *, changed: bool, hosts: tuple[HostEnd, ...]) -> Result:
-    if options.dry or options.operation is Operation.PREVIEW:
+    if options.only_looks:
         return Result.CHANGES if changed else Result.UNCHANGED
     if any(host.phase != "done" for host in hosts):
         return Result.PARTLY

@@ -151,11 +151,26 @@ class Workspace:
         Args:
             wanted: plain settings; a different value is replaced.
             hidden: secret settings, with what makes a value where none is set.
+
+        Raises:
+            Permanent: the passphrase is not the one that the settings were made with.
         """
         kept = self._kept(stack.name)
         if all(kept.get(key) == value for key, value in wanted.items()) and hidden.keys() <= kept.keys():
             return  # asking the engine would start it, and decrypt what is not looked at
-        present = stack.get_all_config()
+        try:
+            present = stack.get_all_config()
+        except CommandError as error:
+            said = last_line(str(error))
+            if "passphrase" not in said.lower():
+                raise
+            raise Permanent(
+                "wrong-passphrase",
+                f"the state's secrets cannot be read: {said}",
+                subject=stack.name,
+                where=self.backend,
+                hint="set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one it was made with",
+            ) from error
         for key, value in wanted.items():
             if key not in present or present[key].value != value:
                 self._set(stack.name, engine, key, value, secret=False)
@@ -218,6 +233,6 @@ def write_secret(file: Path, text: str) -> None:
 
 def last_line(text: str) -> str:
     """The last line that says something, of what a command of the engine printed."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip().removeprefix("stderr: ") for line in text.splitlines() if line.strip()]
     told = [line for line in lines if line.startswith("error:")]
     return (told or lines or ["the engine said nothing"])[-1].removeprefix("error: ")

@@ -1,0 +1,56 @@
+"""What people read of a run: the engine's own words without noise, and each thing once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from causeway.cli.stack_text import print_changes, print_ends
+from causeway.stacks.model import Operation, Result, StackReport, Standing, Told
+from causeway.stacks.run import Options
+from causeway.stacks.workspace import last_line
+
+
+def said(*reports: StackReport) -> str:
+    console = Console(width=200, no_color=True, force_terminal=False)
+    with console.capture() as captured:
+        print_changes(console, reports)
+        print_ends(console, reports)
+    return captured.get()
+
+
+def test_the_engine_s_error_is_told_without_what_the_sdk_puts_around_it() -> None:
+    assert last_line("\n code: 255\n stdout: \n stderr: error: incorrect passphrase\n") == "incorrect passphrase"
+    assert last_line("stderr: warning: old\nerror: the second\n") == "the second"
+    assert last_line("") == "the engine said nothing"
+
+
+def test_what_a_preview_told_is_not_told_again_when_nothing_was_done() -> None:
+    told = (Told("error", "", "1 finding keeps this stack from being changed"),)
+    log = Path("f.c.preview.log")
+    text = said(StackReport("f.c", Operation.PREVIEW, Result.REFUSED, told=told, log=log, only_looked=True))
+    assert text.count("1 finding keeps") == 1
+    assert "f.c: refused\n" in text
+    assert "logs:" not in text
+
+
+def test_what_a_run_told_is_told_with_what_the_stack_holds_and_the_log() -> None:
+    told = (Told("error", "gpu", "no answer"),)
+    report = StackReport(
+        "f.c", Operation.UP, Result.PARTLY, told=told, log=Path("f.c.up.log"), standing=Standing(1, 2, 1, 0)
+    )
+    console = Console(width=200, no_color=True, force_terminal=False)
+    with console.capture() as captured:
+        print_ends(console, [report])
+    text = captured.get()
+    assert "gpu: no answer" in text
+    assert "f.c: partly done; 1 of 2 hosts verified, 1 release" in text
+    assert "logs: f.c.up.log" in text
+
+
+def test_a_dry_destruction_touches_nothing_and_a_run_does() -> None:
+    assert Options(Operation.DESTROY, dry=True).only_looks
+    assert Options(Operation.PREVIEW).only_looks
+    assert not Options(Operation.UP).only_looks
+    assert not Options(Operation.DESTROY).only_looks
