@@ -13,12 +13,13 @@ import platform
 import secrets
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,10 @@ def main() -> None:
         print(json.dumps(rows[-1]), flush=True)
     if arguments.out:
         machine: dict[str, Any] = {
+            "day": datetime.now(UTC).date().isoformat(),
+            "commit": subprocess.run(
+                ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+            ).stdout.strip(),
             "python": platform.python_version(),
             "machine": platform.machine(),
             "cores": os.cpu_count(),
