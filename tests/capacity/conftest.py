@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ def load(tmp_path: Path) -> Load:
         document = yaml.load(BASE, Loader=yaml.CSafeLoader)
         if change is not None:
             change(document)
-        (tmp_path / "fleet.yaml").write_text(yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False))
+        (tmp_path / "fleet.yaml").write_text(json.dumps(document, indent=1, default=str))  # JSON is YAML too
         return load_fleet(tmp_path)
 
     return loaded

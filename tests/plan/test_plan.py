@@ -24,7 +24,8 @@ from causeway.plan.model import FleetPlan
 from causeway.policy.evaluate import evaluate
 
 ON = date(2026, 11, 22)
-SMALL = yaml.safe_load("""
+SMALL: dict[str, Any] = yaml.load(
+    """
 version: 1
 name: small
 parties:
@@ -110,7 +111,9 @@ workloads:
     model: {name: train}
     dataset: {name: corpus, class: international, uri: "s3://d"}
     train: {cluster: training, pool: h200, hosts: 3, ends_on: 2026-12-31, checkpoint: "s3://x"}
-""")
+""",
+    Loader=yaml.CSafeLoader,
+)
 
 Change = Callable[[dict[str, Any]], None]
 PlanOf = Callable[..., FleetPlan]
@@ -124,7 +127,7 @@ def plan_of(tmp_path: Path) -> PlanOf:
         document = copy.deepcopy(SMALL)
         if change is not None:
             change(document)
-        (tmp_path / "fleet.yaml").write_text(yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False))
+        (tmp_path / "fleet.yaml").write_text(json.dumps(document, indent=1, default=str))  # JSON is YAML too
         loaded = load_fleet(tmp_path, "small")
         catalog, capacity = load_catalog(loaded.fleet.catalog), compute(loaded)
         cost = cost_report(loaded, capacity, ON)

@@ -16,7 +16,7 @@ from causeway.fleet.catalog_entries import AcceleratorEntry, Fact
 from causeway.policy.countries import EMBARGOED, RESTRICTED, any_holds, group
 from causeway.policy.export import Span, bucket, classify, export_numbers, performance_density, span, tpp
 
-TABLE = yaml.safe_load((Path(__file__).parent / "export_table.yaml").read_text(encoding="utf-8"))
+TABLE = yaml.load((Path(__file__).parent / "export_table.yaml").read_bytes(), Loader=yaml.CSafeLoader)
 ON = date(2026, 11, 22)
 NOW = export_numbers().thresholds[-1]
 

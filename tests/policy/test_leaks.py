@@ -17,7 +17,7 @@ def test_a_long_text_that_only_begins_like_secrets_is_searched_in_a_moment(part:
     started = time.process_time()
     assert not looks_secret("description", text)
     assert without_secrets(text) == text
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 3  # a moment takes a tenth of a second, a search of each letter ten
 
 
 @pytest.mark.parametrize(

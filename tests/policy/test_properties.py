@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +13,6 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from causeway.capacity.money import cost_report
@@ -217,7 +217,8 @@ def test_no_loaded_fleet_makes_a_rule_crash(
     loaded = 0
     for _ in range(10):
         (tmp_path / "fleet.yaml").write_text(
-            yaml.dump(_mutated(document, draw), Dumper=yaml.CSafeDumper, sort_keys=False), encoding="utf-8"
+            json.dumps(_mutated(document, draw), indent=1, default=str),
+            encoding="utf-8",  # JSON is YAML too
         )
         try:
             fleet = load_fleet(tmp_path)

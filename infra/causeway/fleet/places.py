@@ -68,6 +68,8 @@ class Source:
 
 def printable(text: str) -> str:
     """`text` without characters that would move a terminal's cursor or colour it."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else " " if char == "\t" else "�" for char in text)
 
 

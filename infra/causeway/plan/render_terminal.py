@@ -67,9 +67,12 @@ def _title(out: Console, title: str) -> None:
 
 def _line(out: Console, text: str, indent: int = 2) -> None:
     """A line of markup that is folded under its own indent."""
-    for line in out.render_str(text).wrap(out, max(20, out.width - indent)):
+    shown, width = out.render_str(text), max(20, out.width - indent)
+    fits = shown.cell_len <= width and "\n" not in shown.plain
+    lines = [shown] if fits else shown.wrap(out, width)
+    for line in lines:
         line.rstrip()
-        out.print(Text(" " * indent).append_text(line), soft_wrap=True)
+    out.print(Text("\n").join(Text(" " * indent).append_text(line) for line in lines), soft_wrap=True)
 
 
 def _more(out: Console, rows: Sequence[object]) -> None:

@@ -6,7 +6,7 @@ The value must not come out by another way either: `Hider` takes it out of the t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -67,26 +67,26 @@ def _searched(text: str) -> str | None:
     return kinds[match.lastgroup] if match and match.lastgroup else None
 
 
-def _texts(node: object, path: Path, *, free: bool) -> Iterator[Leak]:
-    """Every text below a node that looks like a secret."""
-    if isinstance(node, Mapping):
+def _search(node: object, path: Path, found: list[Leak], *, free: bool) -> None:
+    """Add every text below a node that looks like a secret."""
+    if isinstance(node, str):
+        kind = _kind(node)
+        if kind:
+            found.append(Leak(path, kind, node))
+    elif isinstance(node, dict):
         for key, child in node.items():
-            found = _kind(key) if isinstance(key, str) else None
-            if found:
-                yield Leak(path, f"{found} as a key", str(key))
+            kind = _kind(key) if isinstance(key, str) else None
+            if kind:
+                found.append(Leak(path, f"{kind} as a key", str(key)))
                 continue
             below = (*path, key if isinstance(key, int) else str(key))
             if free and _named_secret(key, child):
-                yield Leak(below, "a text under the key of a secret", str(child))
+                found.append(Leak(below, "a text under the key of a secret", str(child)))
             else:
-                yield from _texts(child, below, free=free or key in FREE_IN_FORM)
+                _search(child, below, found, free=free or key in FREE_IN_FORM)
     elif isinstance(node, list | tuple):
         for index, child in enumerate(node):
-            yield from _texts(child, (*path, index), free=free)
-    elif isinstance(node, str):
-        found = _kind(node)
-        if found:
-            yield Leak(path, found, node)
+            _search(child, (*path, index), found, free=free)
 
 
 def _named_secret(key: object, child: object) -> bool:
@@ -112,7 +112,9 @@ def without_secrets(text: str) -> str:
 def leaks(fleet: Fleet) -> tuple[Leak, ...]:
     """Every text of the declaration that looks like a secret; names of declared secrets are none."""
     document = fleet.model_dump(mode="python", by_alias=True, exclude_defaults=True)
-    return tuple(leak for leak in _texts(document, (), free=False) if leak.value not in fleet.secrets)
+    found: list[Leak] = []
+    _search(document, (), found, free=False)
+    return tuple(leak for leak in found if leak.value not in fleet.secrets)
 
 
 @dataclass(frozen=True, slots=True)
