@@ -76,6 +76,7 @@ def test_one_cluster_can_be_written_and_a_wrong_name_is_told(causeway: Run, tmp_
         ("values: {}", "values: {replicas: many}", "replicas"),
         ("values: {}", "values: {startup: {timeoutSecond: 3}}", "timeoutSecond"),
         ("host: doubao.cn-north.test}", "host: doubao.cn-north.test, values: {retries: -1}}", "retries"),
+        ("values: {}", "values: {engine: {image: ':'}}", "engine.image: ':' is no image"),
     ],
 )
 def test_values_that_a_chart_refuses_are_told_at_their_line(
@@ -86,6 +87,7 @@ def test_values_that_a_chart_refuses_are_told_at_their_line(
     assert done.returncode == 1
     assert f"fleet.yaml:{line}:" in done.stderr
     assert told in done.stderr
+    assert done.stderr.count("[bad-values]") == 1, "the parts of a workload have one value"
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "tree").exists()
 

@@ -93,14 +93,14 @@ def _rendered(context: FleetContext, plans: Sequence[ClusterPlan]) -> dict[str, 
     releases = [(plan, release) for plan in plans for release in plan.releases]
     outcomes = renderer.attempt([request_of(release, plan.kubernetes) for plan, release in releases])
     made: dict[str, list[Rendered]] = {plan.cluster: [] for plan in plans}
-    errors: dict[CausewayError, None] = {}
+    errors: dict[str, CausewayError] = {}
     for (plan, release), outcome in zip(releases, outcomes, strict=True):
         if isinstance(outcome, Rendered):
             made[plan.cluster].append(outcome)
         else:
-            errors |= dict.fromkeys(in_declaration(outcome, release, loaded))
+            errors |= {str(error): error for error in in_declaration(outcome, release, loaded)}
     if errors:
-        raise Problems(tuple(errors))
+        raise Problems(tuple(errors.values()))
     return made
 
 

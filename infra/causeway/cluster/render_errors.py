@@ -31,6 +31,13 @@ _FAILED = re.compile(
 _NO_YAML = re.compile(
     r"YAML parse error on (?P<at>[\w./-]+): (?:error converting YAML to JSON: )?(?P<what>.*)", re.DOTALL
 )
+_PATTERN = re.compile(r"^(?P<value>.*) does not match pattern '(?P<pattern>.*)'$", re.DOTALL)
+_FORMS = (
+    ("@sha256:", "no image: [REGISTRY/]NAME[:TAG][@sha256:DIGEST], the name in lower case"),
+    ("[-a-z0-9.]*[a-z0-9]", "no name: lower-case letters, digits, hyphens and dots"),
+    ("[-A-Za-z0-9_.]*[A-Za-z0-9]", "no label: letters and digits, within it also hyphens, dots and underscores"),
+)
+"""What the patterns of our charts ask for, in words, by a part that tells them."""
 _NAMED = re.compile(r"^(?P<path>[A-Za-z_]\w*(?:\.[\w-]+|\[\d+\])*): ")
 """How a chart's own check names the value that it refuses."""
 _VALUE = re.compile(r"\$?\.Values\.(?P<path>[\w.]+)")
@@ -155,7 +162,8 @@ def _placed(refusal: Refusal, chart: ChartRef, plan: ReleasePlan, loaded: Loaded
     hint = f"values.schema.json of the chart {chart.reference} says what it takes"
     if not own:
         hint = f"Causeway makes this value of the release {plan.name} from here; {hint}"
-    reason = f"{_dotted(refusal.pointer) or 'the values'} of {plan.name}: {refusal.reason}"
+    of = "" if own and plan.kind != "own" else f" of {plan.name}"  # one value may go to several releases
+    reason = f"{_dotted(refusal.pointer) or 'the values'}{of}: {refusal.reason}"
     return loaded.marks.problem("bad-values", path, reason, hint)
 
 
@@ -238,7 +246,14 @@ def _told(node: _Node) -> Iterator[Refusal]:
         for name in _QUOTED.findall(node.what):
             yield Refusal((*_steps(node.pointer), name), "the chart does not know this value")
     else:
-        yield Refusal(_steps(node.pointer), node.what)
+        yield Refusal(_steps(node.pointer), _worded(node.what))
+
+
+def _worded(what: str) -> str:
+    """What a schema says, a known pattern as words."""
+    match = _PATTERN.match(what)
+    form = next((words for part, words in _FORMS if match and part in match["pattern"]), None)
+    return f"{match['value']} is {form}" if match and form else what
 
 
 def _steps_of(dotted: str) -> Path:
