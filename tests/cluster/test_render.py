@@ -214,6 +214,9 @@ FAILING = """\
         chart: own-chart
         values:
           word: "yes"
+      away:
+        chart: https://127.0.0.1:9/away-1.0.0.tgz
+        digest: sha256:0000000000000000000000000000000000000000000000000000000000000000
 """
 
 
@@ -236,6 +239,7 @@ def test_what_a_template_refuses_is_told_at_the_line_of_the_value_that_it_names(
         ("chart-refuses", "profile: no-such-profile"): "there is no profile no-such-profile",
         ("chart-refuses", "width: 3"): "can't evaluate field deep",
         ("chart-refuses", "other:"): "note: this is no path of a value",
+        ("chart-not-fetched", "away:"): "connection refused",
         ("bad-values", "image: 'Not An Image'"): "engine.image of doubao-cambricon",
         ("bad-values", "timeoutSeconds: [1]"): "startup.timeoutSeconds",
     }

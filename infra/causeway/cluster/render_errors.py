@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from causeway.cluster.model import ChartRef
-from causeway.errors import CausewayError, Permanent
+from causeway.errors import CausewayError, Permanent, Retryable
 from causeway.fleet.load import LoadedFleet
 from causeway.plan.model import ReleasePlan
 
@@ -150,11 +150,13 @@ def in_declaration(error: CausewayError, plan: ReleasePlan, loaded: LoadedFleet)
         known = error.pointer and error.pointer[0] in plan.values
         path = declared_at(error.pointer, plan, loaded)[0] if known else plan.path
         return (loaded.marks.problem(error.code, path, error.reason, error.hint),)
-    if isinstance(error, Permanent) and error.where is None:
-        of_chart = error.subject and error.subject != plan.name
-        subject = f"{error.subject} of {plan.name}" if of_chart else plan.name
-        return (loaded.marks.problem(error.code, plan.path, error.reason, error.hint, subject=subject),)
-    return (error,)
+    of_chart = error.subject and error.subject != plan.name
+    subject = f"{error.subject} of {plan.name}" if of_chart else plan.name
+    reason = f"{error.reason} ({error.where})" if error.where else error.reason
+    placed = loaded.marks.problem(error.code, plan.path, reason, error.hint, subject=subject)
+    if isinstance(error, Retryable):
+        return (Retryable(placed.code, reason, subject=subject, where=placed.where, hint=placed.hint),)
+    return (placed,)
 
 
 def _placed(refusal: Refusal, chart: ChartRef, plan: ReleasePlan, loaded: LoadedFleet) -> Permanent:
