@@ -133,3 +133,43 @@ def test_an_ini_inventory_is_read_as_ever(tmp_path: Path) -> None:
     (tmp_path / "hosts.ini").write_text("[lab]\none\n")
     done = ansible("ansible-inventory", "-i", str(tmp_path / "hosts.ini"), "--list")
     assert "one" in done.stdout
+
+
+def with_secrets(fleet: Path) -> None:
+    text = fleet.read_text(encoding="utf-8")
+    text = text.replace(
+        "container_runtime__install: true, baseline_os__sysctl: {vm.max_map_count: 262144}",
+        "baseline_os__kernel: {secret: kernel}, baseline_os__time_servers: [{secret: clock}, {secret: other}]",
+    )
+    declared = "secrets:\n  kernel: {from: env, name: KERNEL}\n  clock: {from: file}\n  other: {from: pulumi_config}\n"
+    fleet.write_text(text.replace("clusters:\n", f"{declared}clusters:\n", 1), encoding="utf-8")
+
+
+def test_a_secret_comes_from_the_environment_or_a_file_and_is_no_template(fleet: Path) -> None:
+    with_secrets(fleet)
+    (fleet.parent / "clock").write_text("clock.example.test\n", encoding="utf-8")
+    done = ansible("ansible-inventory", "-i", str(fleet), "--host", "sys-01", environ={"KERNEL": "{{ 1 + 1 }}"})
+    shown = plain(json.loads(done.stdout))
+    assert shown["baseline_os__kernel"] == "{{ 1 + 1 }}"
+    assert shown["baseline_os__time_servers"] == ["clock.example.test", {"secret": "other"}]
+    assert shown["causeway__secrets_lacking"].keys() == {"other"}
+
+
+def test_a_secret_without_a_value_fails_the_host_that_needs_it_before_it_is_touched(fleet: Path) -> None:
+    with_secrets(fleet)
+    done = ansible("ansible-playbook", "-i", str(fleet), str(PLAYBOOKS / "site.yml"), "--limit", "sys-01")
+    assert done.returncode == 2
+    said = " ".join(done.stdout.split())
+    assert (
+        "secret-missing: baseline_os__kernel needs the secret kernel: it has no value: the environment has no " in said
+    )
+    assert "to do: export KERNEL=..." in said
+    assert "baseline_os__time_servers needs the secret other: it comes from pulumi_config, " in said
+    assert "unreachable=0" in said
+
+
+@pytest.mark.parametrize("limit", ["sys-02", "sys-02:&site_north"])
+def test_a_run_that_is_left_without_hosts_is_an_error(fleet: Path, limit: str) -> None:
+    done = ansible("ansible-playbook", "-i", str(fleet), str(PLAYBOOKS / "site.yml"), "--limit", limit)
+    assert done.returncode == 1
+    assert "no-hosts: this play has no host to work on" in done.stderr

@@ -16,7 +16,8 @@ name: causeway_inventory
 short_description: Is the inventory of this host whole?
 description:
   - Runs on the controller alone. Fails when a variable of the plan is missing, a role cannot be found, a variable of a
-    role is not as its argument specification wants it, or the role has no such variable; all at once.
+    role is not as its argument specification wants it or a secret without a value, or the role has no such variable;
+    all at once.
   - Returns in C(validating) the roles that have tasks C(validate).
 options:
   roles: {description: Roles that the host's plays use., required: true, type: list, elements: str}
@@ -82,6 +83,12 @@ class ActionModule(ActionBase):
         if not options:
             return
         given = self._templar.template({name: known[name] for name in options if name in known})
+        lacking = known.get("causeway__secrets_lacking") or {}
+        for name in sorted(given):
+            missing = [secret for secret in _secrets(given[name]) if secret in lacking]
+            yield from (f"secret-missing: {name} needs the secret {secret}: {lacking[secret]}" for secret in missing)
+            if missing:
+                del given[name]
         answer = ArgumentSpecValidator(options).validate(given, validate_role_argument_spec=True)
         for message in answer.error_messages:
             yield f"variable-wrong: {message.rstrip('.')}; to do: see playbooks/roles/{role}/README.md"
@@ -89,6 +96,15 @@ class ActionModule(ActionBase):
             near = get_close_matches(name, options, 1)
             hint = f"did you mean {near[0]}?" if near else f"see playbooks/roles/{role}/README.md"
             yield f"variable-unknown: the role {role} has no {name}; to do: {hint}"
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    """Secrets that a value still stands for, or holds somewhere inside."""
+    if isinstance(value, dict) and value.keys() == {"secret"}:
+        yield str(value["secret"])
+    elif isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _secrets(item)
 
 
 def _failed(*texts: str) -> dict[str, Any]:

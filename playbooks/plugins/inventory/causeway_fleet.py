@@ -26,6 +26,8 @@ description:
     hyphens written as underscores, and C(causeway_out_of_service) for the hosts that are to be left alone.
   - Host variables are those of the plan (docs/plan.md), with C(causeway__intent), C(causeway__code) and
     C(causeway__desired), the fingerprints of what the host should be. A pool's stand once, on its group.
+  - A variable that names a secret gets its value where the declaration says it comes from the environment or a file.
+    C(causeway__secrets_lacking) says of the others why they have none; C(validate.yml) fails the hosts that need one.
   - It has no options. Name the file itself, C(-i inventory/NAME/fleet.yaml), and not its folder.
 """
 
@@ -78,6 +80,7 @@ class InventoryModule(BaseInventoryPlugin):
         catalog = load_catalog(loaded.fleet.catalog, loaded.marks)
         references.check(loaded, catalog)
         self.inventory.add_group(OUT_OF_SERVICE)
+        secrets = _Secrets(loaded.fleet.secrets, path.parent)
         count = 0
         for pool in pools_of(loaded, catalog, code_of(PLAYBOOKS)):
             own = pool.groups[-1]
@@ -85,18 +88,61 @@ class InventoryModule(BaseInventoryPlugin):
             for group in pool.groups[:-1]:
                 self.inventory.add_group(group)
                 self.inventory.add_child(group, own)
-            self._set(own, {**pool.variables, **_connections(loaded.fleet.name)})
+            self._set(own, {**pool.variables, **_connections(loaded.fleet.name)}, secrets)
             for host in pool.hosts():
                 self.inventory.add_host(host.name, group=own)
-                self._set(host.name, host.variables)
+                self._set(host.name, host.variables, secrets)
                 if host.out_of_service:
                     self.inventory.add_host(host.name, group=OUT_OF_SERVICE)
                 count += 1
+        if secrets.lacking:
+            self.inventory.set_variable("all", "causeway__secrets_lacking", secrets.lacking)
         return count
 
-    def _set(self, name: str, variables: Mapping[str, Any]) -> None:
+    def _set(self, name: str, variables: Mapping[str, Any], secrets: _Secrets) -> None:
         for variable, value in variables.items():
-            self.inventory.set_variable(name, variable, _plain(value))
+            self.inventory.set_variable(name, variable, _plain(value, secrets))
+
+
+class _Secrets:
+    """Values of the declared secrets, read when a variable first asks for one; and why others have none."""
+
+    def __init__(self, declared: Mapping[str, Any], folder: Path) -> None:
+        self._declared, self._folder = declared, folder
+        self._values: dict[str, str] = {}
+        self.lacking: dict[str, str] = {}
+
+    def in_place(self, reference: dict[str, Any]) -> Any:
+        """The value; the reference itself where there is none."""
+        name = reference["secret"]
+        if name not in self._values and name not in self.lacking:
+            self._read(name)
+        return self._values.get(name, reference)
+
+    def _read(self, name: str) -> None:
+        from causeway.errors import CausewayError, Problems
+
+        declared = self._declared.get(name)
+        if declared is None:
+            self.lacking[name] = "it is not declared; to do: declare under `secrets` where it comes from"
+            return
+        if declared.source not in {"env", "file"}:
+            self.lacking[name] = (
+                f"it comes from {declared.source}, which Ansible alone does not read; to do: go through `causeway up`, "
+                "give the variable with --extra-vars, or declare it as `env` or `file`"
+            )
+            return
+        from causeway.program.document import SecretSource
+        from causeway.program.secret_values import Sources, values
+
+        source = SecretSource(declared.source, declared.name or name)
+        try:
+            self._values |= values({name: source}, Sources(lambda _: None, os.environ, self._folder))
+        except Problems as problems:
+            first = problems.errors[0]
+            self.lacking[name] = f"{first.reason}; to do: {first.hint}"
+        except CausewayError as error:
+            self.lacking[name] = str(error)
 
 
 def _connections(fleet: str) -> dict[str, str]:
@@ -109,12 +155,13 @@ def _connections(fleet: str) -> dict[str, str]:
     return {} if named else {"ansible_control_path_dir": f"~/.ansible/cp/{fleet}"}
 
 
-def _plain(value: Any) -> Any:
-    """The value in Ansible's own types: frozen mappings and days are none of them."""
+def _plain(value: Any, secrets: _Secrets) -> Any:
+    """The value in Ansible's own types, secrets in place: frozen mappings and days are none of them."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        plain = {str(key): _plain(item, secrets) for key, item in value.items()}
+        return secrets.in_place(plain) if plain.keys() == {"secret"} and isinstance(plain["secret"], str) else plain
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_plain(item, secrets) for item in value]
     return value.isoformat() if isinstance(value, dt.date) else value
 
 
