@@ -33,6 +33,7 @@ PLAYS = [
     ("verify.yml", "Verify"),
     ("finish.yml", "Finish"),
 ]
+DISTURBING = {"causeway_unit", "ansible.builtin.systemd_service", "ansible.builtin.reboot"}
 DISRUPTIVE = re.compile(r"disruption_(restart|drain|reboot)")
 
 
@@ -131,6 +132,34 @@ def test_tasks_are_named_and_disruption_is_told_by_its_three_words(role: Path) -
         tags = task.get("tags") or []
         for tag in [tags] if isinstance(tags, str) else tags:
             assert not tag.startswith("disruption") or DISRUPTIVE.fullmatch(tag), tag
+
+
+# Tasks that act on services or run installers and disturb nothing that runs, with the reason.
+HARMLESS = {
+    "Apply kernel settings": "systemd-sysctl is a oneshot unit: it sets what the files say and ends",
+    "Wait for what an earlier run has begun": "starts nothing",
+    "Wait for installers that an earlier run has begun": "starts nothing",
+    "Install CANN": "files beside those of the version in use; only what is started later sees them",
+    "Install the toolkit and the libraries": "files; what runs keeps those that it has open",
+    "Install {{ ascend_driver__step.part }}": "tagged where it is included, by what it installs",
+}
+
+
+@pytest.mark.parametrize("role", ROLES, ids=IDS)
+def test_whatever_may_disturb_is_tagged_with_what_it_may_do(role: Path) -> None:
+    handlers = role / "handlers" / "main.yml"
+    tasks = [*tasks_of(role), *(parsed(handlers) if handlers.is_file() else [])]
+    for task in tasks:
+        if not DISTURBING & task.keys() or task["name"] in HARMLESS:
+            continue
+        tags = task.get("tags") or []
+        assert any(DISRUPTIVE.fullmatch(tag) for tag in tags), f"{role.name}: {task['name']}"
+
+
+def test_what_is_called_harmless_is_there() -> None:
+    names = {task["name"] for role in ROLES for task in tasks_of(role)}
+    names |= {task["name"] for path in PLAYBOOKS.glob("roles/*/handlers/main.yml") for task in parsed(path)}
+    assert names >= HARMLESS.keys()
 
 
 @pytest.mark.parametrize("role", ROLES, ids=IDS)

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import SAMPLE
-from tests.roles.fleet import HERE, RoleFleet, declaration
+from tests.roles.fleet import RoleFleet, declaration
 from tests.roles.journey import Journey
 from tests.sandbox.small_fleet import make, sweep
 
@@ -30,12 +29,3 @@ def role_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RoleFleet]:
 def journey(role_fleet: RoleFleet) -> Journey:
     """Hosts of NVIDIA and Cambricon on their way; each stop is made once."""
     return Journey(role_fleet)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The long rounds of faults draw nothing at random, so no sample of them runs: they are left to `make soak`."""
-    if config.getoption("--seeds") != SAMPLE or "slow" in config.getoption("markexpr"):
-        return
-    for item in items:
-        if HERE in item.path.parents and "slow" in item.keywords and "seed" not in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.skip(reason="long: `make soak` runs it"))

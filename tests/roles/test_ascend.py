@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -275,6 +276,26 @@ def test_a_host_of_another_chip_gets_its_own_packages(stack: Stack) -> None:
     stack.play(A3).worked()
     assert stack.fleet.state(A3) == state("25.5.0", healthy=16)
     assert stack.play(A3).worked().changed(A3) == []
+
+
+@pytest.mark.slow
+def test_an_installer_that_hangs_is_named_and_left_and_one_whose_modules_are_used_says_by_whom(
+    stack: Stack, first: Run
+) -> None:
+    hung, used = "asc-07", FLASHED
+    stack.fleet.fault(hung, "install_hang")
+    stack.fleet.fault(used, "module_in_use")
+    said = stack.play(hung, used, ascend_driver__firmware_version="7.8.0.7.220", ascend_driver__silent_minutes=1)
+    assert re.match(r"ascend-(driver|firmware)-silent: .* has said nothing new for 60 s", said.failure(hung))
+    assert "; to do: see what it waits for in `systemctl status causeway-ascend-" in said.failure(hung)
+    assert said.failure(used).startswith("ascend-firmware-failed: the firmware's flash ended with status ")
+    assert "the devices are in use" in said.failure(used)
+    assert "; to do: " in said.failure(used)
+    stack.fleet.fault(hung)
+    stack.fleet.fault(used)
+    stack.fleet.does(hung, "systemctl kill --signal=KILL 'causeway-ascend-*.service'")
+    stack.play(hung, used, ascend_driver__firmware_version="7.8.0.7.220").worked()
+    assert stack.fleet.state(hung) == stack.fleet.state(used) == state("25.5.0")
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 
 from tests.sandbox.small_fleet import REPOSITORY
 
-PLUGIN = REPOSITORY / "playbooks/roles/ascend_driver/filter_plugins/ascend_driver.py"
+PLUGINS = REPOSITORY / "playbooks/roles/ascend_driver/filter_plugins"
 GOES_WITH = "driver 25.2.0 goes with firmware"
 BOOT, EARLIER = "boot-2", "boot-1"
 NEW: dict[str, Any] = {"driver": "25.5.2", "firmware": "7.8.0.7.220"}
@@ -19,7 +19,7 @@ OLD: dict[str, Any] = {"driver": "25.5.0", "firmware": "7.8.0.5.216"}
 
 
 def _load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("ascend_driver_filters", path)
+    spec = importlib.util.spec_from_file_location(f"{path.stem}_filters", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -27,7 +27,8 @@ def _load(path: Path) -> ModuleType:
     return module
 
 
-ascend = _load(PLUGIN)
+ascend = _load(PLUGINS / "ascend_driver.py")
+network = _load(PLUGINS / "ascend_ports.py")
 
 
 def board(index: int | None, firmware: str | None, **values: Any) -> dict[str, Any]:
@@ -159,8 +160,8 @@ def test_the_runtime_is_upgraded_in_place_and_entered_where_its_entry_is_gone() 
 
 
 def test_only_ports_with_other_addresses_are_set() -> None:
-    ports = ascend.ports(["10.21.1.1/16", "10.21.1.2/16"], "10.21.0.1")
-    has = ascend.hccn_conf("address_0=10.21.1.1\nnetmask_0=255.255.0.0\ngateway_0=10.21.0.1\naddress_1=10.9.9.9\n")
+    ports = network.ports(["10.21.1.1/16", "10.21.1.2/16"], "10.21.0.1")
+    has = network.hccn_conf("address_0=10.21.1.1\nnetmask_0=255.255.0.0\ngateway_0=10.21.0.1\naddress_1=10.9.9.9\n")
     found = ascend.plan(facts(**OLD), wanted(ports=ports, configured=has))
     assert found["ports"] == [{"device": 1, "address": "10.21.1.2", "netmask": "255.255.0.0", "gateway": "10.21.0.1"}]
     assert found["disruption"] == "drain"
@@ -168,15 +169,15 @@ def test_only_ports_with_other_addresses_are_set() -> None:
 
 def test_a_gateway_that_nobody_declared_stays() -> None:
     ports, has = (
-        ascend.ports(["10.21.1.1/16"], ""),
-        ascend.hccn_conf("address_0=10.21.1.1\nnetmask_0=255.255.0.0\ngateway_0=10.21.0.1"),
+        network.ports(["10.21.1.1/16"], ""),
+        network.hccn_conf("address_0=10.21.1.1\nnetmask_0=255.255.0.0\ngateway_0=10.21.0.1"),
     )
     assert ascend.plan(facts(**OLD), wanted(ports=ports, configured=has))["ports"] == []
 
 
 def test_an_address_that_is_none_names_its_npu() -> None:
     with pytest.raises(Exception, match=r"fabric-address: 10\.21\.1\.300/16 of NPU 1 is no IPv4 address"):
-        ascend.ports(["10.21.1.1/16", "10.21.1.300/16"], "")
+        network.ports(["10.21.1.1/16", "10.21.1.300/16"], "")
 
 
 def test_a_way_back_needs_the_packages_of_what_runs_now() -> None:
@@ -256,7 +257,7 @@ def test_a_release_candidate_comes_before_its_release() -> None:
 
 
 def said(host: dict[str, Any], asked: dict[str, Any], answers: list[str] | None = None) -> list[str]:
-    found = ascend.faults(host, asked, ascend.hccn_answers(answers or []))
+    found = ascend.faults(host, asked, network.hccn_answers(answers or []))
     assert all(each["that"] is False and "; to do: " in each["say"] for each in found)
     return [each["say"].partition(":")[0] for each in found]
 
@@ -290,7 +291,7 @@ def test_each_device_is_named_with_its_fault() -> None:
 def test_links_and_addresses_are_proved_port_by_port() -> None:
     host = facts(**OLD)
     host["fabric"]["links"] = [{"device": 0, "link": 0, "kind": "roce", "state": "up"}]
-    asked = wanted(ports=ascend.ports(["10.21.1.1/16", "10.21.1.2/16"], "10.21.0.1"), links=2)
+    asked = wanted(ports=network.ports(["10.21.1.1/16", "10.21.1.2/16"], "10.21.0.1"), links=2)
     answers = [
         "NPU 0",
         "ipaddr:10.21.1.1",
@@ -304,6 +305,6 @@ def test_links_and_addresses_are_proved_port_by_port() -> None:
 
 @pytest.mark.parametrize("text", ["", "\x00", "NPU", "address_0", "address_=1\n", "NPU 99999999999\nipaddr:", "[,]"])
 def test_text_of_no_known_form_is_nothing(text: str) -> None:
-    assert ascend.hccn_conf(text) == {}
-    assert all(not values for values in ascend.hccn_answers(text.splitlines()).values())
+    assert network.hccn_conf(text) == {}
+    assert all(not values for values in network.hccn_answers(text.splitlines()).values())
     assert ascend._limits(text) is None

@@ -6,7 +6,7 @@ import pytest
 
 from causeway.sandbox.standins.state import AcceleratorState
 from tests.roles.fleet import HERE, RoleFleet
-from tests.roles.journey import HOSTS, NVIDIA, Journey
+from tests.roles.journey import HOSTS, NEXT, NVIDIA, Journey
 
 pytestmark = pytest.mark.sandbox
 COUNT = {"h20-01": 8, "l20-01": 2, "b200-01": 8}
@@ -102,6 +102,20 @@ def test_what_the_mirror_lacks_is_named_before_a_host_is_touched(role_fleet: Rol
         )
 
 
+def test_a_source_of_the_host_that_names_the_same_repository_is_named(role_fleet: RoleFleet) -> None:
+    role_fleet.reset("h20-02")
+    rival = "/etc/apt/sources.list.d/cuda.list"
+    line = "deb [signed-by=/usr/share/keyrings/cuda.gpg] http://mirror.north.test/vendor/nvidia /"
+    role_fleet.does("h20-02", f"echo '{line}' > {rival}")
+    run = role_fleet.play("site.yml", "h20-02")
+    failure = run.failure("h20-02")
+    assert failure.startswith(
+        f"sources-conflict: apt does not take this repository beside the sources of the host ({rival}): "
+    )
+    assert "Conflicting values set for option Signed-By" in failure
+    assert run.changed("h20-02") == []
+
+
 def test_a_repository_that_is_signed_by_another_key_is_refused(role_fleet: RoleFleet) -> None:
     role_fleet.reset("h20-02")
     other = "/etc/apt/trusted.gpg.d/debian-archive-bookworm-stable.asc"
@@ -158,3 +172,48 @@ def test_a_run_that_may_not_drain_refuses_before_it_changes_anything(journey: Jo
     assert run.failure("l20-01").startswith("disruption-not-allowed: NVIDIA's stack (")
     assert "nvidia-open 580.95.05-1 -> 595.91.07-1" in run.failure("l20-01")
     assert run.changed("l20-01") == []
+
+
+@pytest.mark.slow
+def test_a_package_that_the_mirror_serves_damaged_fails_before_anything_changes(role_fleet: RoleFleet) -> None:
+    role_fleet.reset("h20-02")
+    role_fleet.does(
+        "h20-02",
+        """cd /srv && python3 - <<END
+import re, urllib.request as web
+root = "http://mirror.north.test/vendor/nvidia/"
+index = web.urlopen(root + "Packages").read().decode()
+for name in ["Packages", "InRelease", "key.asc", *re.findall("(?m)^Filename: (?:[.]/)?(.*)$", index)]:
+    data = web.urlopen(root + name).read()
+    open(name, "wb").write(data + b"x" if name.startswith("nvidia-smi_580.95") else data)
+END
+systemd-run -q --unit=web python3 -m http.server 8000 --directory /srv; sleep 1""",
+    )
+    run = role_fleet.play("site.yml", "h20-02", nvidia_driver__repository="http://127.0.0.1:8000")
+    assert run.failure("h20-02").startswith("download-failed: E: Failed to fetch http://127.0.0.1:8000/")
+    assert "nvidia-smi_580.95.05-1_amd64.deb" in run.failure("h20-02")
+    assert run.changed("h20-02") == []
+
+
+@pytest.mark.slow
+def test_the_way_back_needs_neither_the_mirror_nor_a_declared_stack_that_can_be_had(journey: Journey) -> None:
+    journey.ready()
+    journey.touched = True
+    fleet, hosts = journey.fleet, ("l20-01", "mlu-01")
+    fleet.play(HERE / "stack.yml", *hosts, **NEXT).worked()
+    declared = fleet.sandbox.folder / "fleet.yaml"
+    nowhere = fleet.sandbox.folder / "nowhere" / "fleet.yaml"
+    nowhere.parent.mkdir(exist_ok=True)
+    nowhere.write_text(declared.read_text().replace('"580.95.05"', '"599.1.1"').replace('"6.2.0"', '"9.9.9"'))
+    for host in hosts:
+        fleet.does(
+            host, "cp /etc/hosts /etc/hosts.kept; sed /mirror/s/^[0-9.]*/127.0.0.9/ /etc/hosts.kept > /etc/hosts"
+        )
+    try:
+        fleet.begin("rollback.yml", *hosts, inventory=nowhere).end().worked()
+    finally:
+        for host in hosts:
+            fleet.does(host, "cat /etc/hosts.kept > /etc/hosts")
+    assert fleet.state("l20-01").driver_version == "580.95.05"
+    assert fleet.state("mlu-01").driver_version == "6.2.0"
+    assert '"applying"' in fleet.does("l20-01", "cat /var/lib/causeway/stamp.json")

@@ -57,6 +57,10 @@ LOOKING = {
             "mlu-01": "device-unhealthy: MLU 1 at 0000:11:00.0: ",
         },
     ),
+    "Cambricon's versions": Round(
+        {"l20-01": "", "mlu-01": "version_mismatch"},
+        {"mlu-01": "device-unhealthy: MLU at 0000:10:00.0: on the bus, and cnmon does not list it, "},
+    ),
 }
 INSTALLING = {
     "what does not build, load or let go": Round(
@@ -77,7 +81,7 @@ INSTALLING = {
         },
         {
             "h20-01": "nvidia-driver-silent: the driver's exchange has said nothing new for 20 s and goes on by itself",
-            "l20-01": "device-in-use: bash",
+            "l20-01": "device-in-use: sleep",
             "b200-01": "module-not-loaded: the kernel refuses nvidia 580.105.08; to do: ",
             "mlu-01": "module-not-built: DKMS did not build Cambricon's modules 6.2.29 for kernel ",
         },
@@ -160,8 +164,10 @@ def test_a_fault_of_an_installation_is_named_and_mended_by_what_it_tells_to_do(
 ) -> None:
     journey.touched = True
     _arm(whole, one.faults)
-    _fails_as_said(whole, "drivers.yml", one)
-    _disarm(whole, one.faults)
+    try:
+        _fails_as_said(whole, "drivers.yml", one)
+    finally:
+        _disarm(whole, one.faults)
     run = whole.play("drivers.yml", *one.faults, **one.variables).worked()
     for host in one.faults:
         state = whole.state(host)

@@ -93,6 +93,8 @@ class Uncut:
         """Pull or plug the host's network cable: no packet says that the connection is gone."""
         link = ["ip", "-n", f"cw-{self.fleet.sandbox.name}", "link", "set", f"vb-{HOST}", state]
         subprocess.run(link, check=True, capture_output=True)
+        if state == "up":  # the neighbours take a moment to find each other again
+            self.until(lambda: self.fleet.sandbox.ssh(HOST, "true").returncode == 0)
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ description:
     would do, with the repository, key and preferences that the host is going to have, in a folder of its own that is
     removed afterwards. So a missing package, a bad signature or a conflict is found before anything on the host
     changes, and check mode tells the truth on a host that has never seen the repository.
-  - It changes nothing, in check mode or out of it. What it needs is Python and apt.
+  - It changes nothing but the packages that apt keeps at hand (O(download)). What it needs is Python and apt.
+  - Where the mirror does not answer, the index and the packages that are still at hand serve, if they are enough.
   - Without O(source) it only compares.
 version_added: "0.1.0"
 author: [Causeway]
@@ -55,10 +56,16 @@ options:
     type: list
     elements: str
     default: []
+  download:
+    description: >-
+      Have apt bring what it would install into its own folder of packages, so that one that is damaged or does not
+      come is found before anything on the host changes.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
-    description: It changes nothing anyway.
+    description: Nothing is downloaded.
 """
 
 EXAMPLES = r"""
@@ -117,8 +124,15 @@ from ansible.module_utils.basic import AnsibleModule
 SOURCES = Path("/etc/apt/sources.list.d")
 PREFERENCES = Path("/etc/apt/preferences.d")
 LISTS = Path("/var/lib/apt/lists")
+SOURCE_LIST = Path("/etc/apt/sources.list")
+ARCHIVES = Path("/var/cache/apt/archives")
 INTERRUPTED = Path("/var/lib/dpkg/updates")
 FETCH_SECONDS = 60
+ADDRESS = re.compile(r"[a-z]+://[^\s/]+/?[^\s]*")
+SILENCE = re.compile(
+    r"(?i)(could not|unable to) connect|connection (failed|timed out|refused)|could not resolve|failure resolving|"
+    r"no route to host|network is unreachable|connection to \S+ failed"
+)
 STEP = re.compile(r"^(Inst|Remv|Conf) (\S+)(?: \[([^\]]*)\])?(?: \((\S+))?")
 
 
@@ -212,9 +226,15 @@ class Apt:
         return [word for name, value in settings.items() for word in ("-o", "%s=%s" % (name, value))]
 
     def update(self):
-        """Fetch our index, with its signature; the host's own sources only where it has never fetched them."""
+        """Fetch our index, with its signature; the host's own sources only where it has never fetched them.
+
+        Returns:
+            Why the mirror does not answer; empty when it does.
+        """
         done = run("apt-get", "-qq", *self.options("ours"), "update")
         problems = [line for line in done.stderr.splitlines() if line.startswith(("E:", "W: Failed", "W: GPG error"))]
+        if any(map(SILENCE.search, problems)):
+            return " ".join(problems)[:600]
         if done.returncode != 0 or problems:
             raise Refused(
                 "repository-refused: %s; to do: see that the mirror serves a repository there that is signed by the "
@@ -222,20 +242,40 @@ class Apt:
             )
         if not list(LISTS.glob("*_*Packages*")):
             run("apt-get", "-qq", *self.options(), "update")
+        return ""
+
+    def _install(self, *how):
+        """`apt-get install` of the packages, in the way that is told."""
+        words = ["%s=%s" % pair if pair[1] else pair[0] for pair in sorted(self.params["packages"].items())]
+        return run(
+            "apt-get", *self.options(), "-o", "Dir::Cache::archives=%s/" % ARCHIVES, *how, "--yes",
+            "--allow-downgrades", "--allow-change-held-packages", "--no-install-recommends", "install", *words,
+        )  # fmt: skip
 
     def steps(self):
         """What apt would do."""
-        words = ["%s=%s" % pair if pair[1] else pair[0] for pair in sorted(self.params["packages"].items())]
-        done = run(
-            "apt-get", *self.options(), "--simulate", "--yes", "--allow-downgrades", "--allow-change-held-packages",
-            "--no-install-recommends", "install", *words,
-        )  # fmt: skip
+        done = self._install("--simulate")
         if done.returncode != 0:
             raise Refused(self._why(done.stdout + done.stderr))
         found = [match.groups() for match in map(STEP.match, done.stdout.splitlines()) if match]
         self._refuse_removals([name for kind, name, _, _ in found if kind == "Remv"])
         kinds = {kind for kind, _, _, _ in found}
         return [_told(*row) for row in found if row[0] != "Conf" or kinds == {"Conf"}]
+
+    def lacking(self):
+        """Files that apt would have to fetch first."""
+        lines = self._install("-qq", "--print-uris").stdout.splitlines()
+        return [line.split()[1] for line in lines if line.startswith("'") and len(line.split()) > 1]
+
+    def download(self):
+        """Bring what would be installed; apt proves each file by the signed index."""
+        done = self._install("-qq", "--download-only")
+        if done.returncode != 0:
+            said = " ".join(line for line in done.stderr.splitlines() if line.startswith(("E:", "W:")))
+            raise Refused(
+                "download-failed: %s; to do: see that the mirror has these packages as its signed index lists them"
+                % (said[:600] or "apt-get ended with %d" % done.returncode)
+            )
 
     def _refuse_removals(self, names):
         allowed = self.params["may_remove"]
@@ -247,7 +287,13 @@ class Apt:
             )
 
     def _why(self, text):
-        """Which packages the repository lacks, or apt's own words."""
+        """Sources that apt cannot read, which packages the repository lacks, or apt's own words."""
+        said = [line.strip() for line in text.splitlines() if line.startswith((" ", "E:"))]
+        if any("sources" in line or "Signed-By" in line for line in said if line.startswith("E:")):
+            return (
+                "sources-conflict: apt does not take this repository beside the sources of the host%s: %s; to do: "
+                "remove those that name it too, or mend what apt says of them" % (self._rivals(), " ".join(said)[:600])
+            )
         lacking = []
         for name, wanted in sorted(self.params["packages"].items()):
             shown = run("apt-cache", *self.options(), "madison", name).stdout.splitlines()
@@ -259,8 +305,19 @@ class Apt:
                 "package-missing: the repositories of this host do not have %s; to do: import these packages into the "
                 "mirror, or declare a version that it has" % "; ".join(lacking)
             )
-        said = [line.strip() for line in text.splitlines() if line.startswith((" ", "E:"))]
         return "packages-conflict: %s; to do: resolve what apt says on the host" % " ".join(said)[:800]
+
+    def _rivals(self):
+        """Files with sources of the host that name our repository as well."""
+        ours = [address.rstrip("/") for address in ADDRESS.findall(self.params["source"])]
+        files = [path for path in (SOURCE_LIST, *sorted(SOURCES.glob("*"))) if path.is_file()]
+        found = [
+            str(path)
+            for path in files
+            if path.name != self.params["source_name"]
+            and any(address in path.read_text(errors="replace") for address in ours)
+        ]
+        return " (%s)" % ", ".join(found) if found else ""
 
 
 def _link(folder, into):
@@ -308,10 +365,25 @@ def plan(params, folder):
     if found["right"]:
         return found
     apt = Apt(folder, params, found["key_text"])
-    apt.update()
+    silent = apt.update()
     # apt says nothing about a dpkg that was cut until `dpkg --configure -a` has mended it
-    cut = INTERRUPTED.is_dir() and any(INTERRUPTED.iterdir())
-    found["steps"] = ["%s %s" % pair for pair in found["wrong"].items()] if cut else apt.steps()
+    if INTERRUPTED.is_dir() and any(INTERRUPTED.iterdir()):
+        found["steps"] = ["%s %s" % pair for pair in found["wrong"].items()]
+        return found
+    try:
+        found["steps"] = apt.steps()
+        lacking = apt.lacking() if silent else []
+    except Refused:
+        if not silent:
+            raise
+        lacking = ["its index"]
+    if lacking:
+        raise Refused(
+            "mirror-unreachable: %s; not at hand on the host: %s; to do: mend the way from this host to the mirror"
+            % (silent, ", ".join(lacking)[:600])
+        )
+    if params["download"] and not silent:
+        apt.download()
     return found
 
 
@@ -328,12 +400,14 @@ def main():
             "key_url": {"type": "str", "no_log": False},
             "key_sha256": {"type": "str", "default": "", "no_log": False},
             "may_remove": {"type": "list", "elements": "str", "default": []},
+            "download": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     try:
         with tempfile.TemporaryDirectory(dir=module.tmpdir) as folder:
-            module.exit_json(changed=False, **plan(module.params, Path(folder)))
+            wanted = dict(module.params, download=module.params["download"] and not module.check_mode)
+            module.exit_json(changed=False, **plan(wanted, Path(folder)))
     except Refused as refused:
         module.fail_json(msg=str(refused))
 
