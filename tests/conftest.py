@@ -75,9 +75,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test with an argument `seed` runs once per seed; the seed stands in its name."""
     if "seed" in metafunc.fixturenames:
         first, last = _seeds(metafunc.config).split(":")
-        marks = {mark.name for mark in metafunc.definition.iter_markers()}
-        if {"slow", "sandbox"} <= marks and not _whole(metafunc.config):
-            last = str(int(first) + 1)  # one draw on real hosts takes minutes
+        marks = {mark.name: mark for mark in metafunc.definition.iter_markers()}
+        if {"slow", "sandbox"} <= marks.keys() and not _whole(metafunc.config):
+            last = str(int(first) + marks["slow"].kwargs.get("seeds", 1))  # one draw on real hosts takes minutes
         metafunc.parametrize("seed", range(int(first), int(last)))
 
 
