@@ -95,9 +95,15 @@ class Hosts:
             del self.environ[name]
 
     def sandbox(self, *words: str) -> None:
-        """A `causeway sandbox` command."""
+        """A `causeway sandbox` command.
+
+        Raises:
+            SystemExit: it failed.
+        """
         argv = [str(BIN / "causeway"), "sandbox", *words, "--fleet", str(self.folder)]
-        subprocess.run(argv, env=self.environ, check=True, capture_output=True, text=True)
+        done = subprocess.run(argv, env=self.environ, check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise SystemExit(f"error: sandbox {' '.join(words)}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
 
     def ansible(self, program: str, *words: str) -> tuple[float, str]:
         """Seconds that an Ansible program takes, and what it says.
@@ -209,7 +215,9 @@ def main() -> None:
     hosts.fleet.write_text(FLEET.format(name=NAME))
     try:
         hosts.sandbox("up", "--hosts-only")
+        load = [round(os.getloadavg()[1], 1)]
         rows = measure(hosts, arguments.rounds, arguments.only or PARTS)
+        load.append(round(os.getloadavg()[1], 1))
     finally:
         hosts.sandbox("down")
         shutil.rmtree(folder, ignore_errors=True)
@@ -217,7 +225,8 @@ def main() -> None:
         print(json.dumps(each), flush=True)
     if arguments.out:
         machine = {"python": platform.python_version(), "machine": platform.machine(), "cpus": os.cpu_count()}
-        result = {"benchmark": "roles", **machine, "rounds": arguments.rounds, "hosts": 4, "rows": rows}
+        measured = {"rounds": arguments.rounds, "hosts": 4, "load_5m_before_and_after": load}
+        result = {"benchmark": "roles", **machine, **measured, "rows": rows}
         arguments.out.write_text(json.dumps(result, indent=2) + "\n")
 
 
