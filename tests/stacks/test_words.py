@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pulumi.automation.events import DiagnosticEvent, EngineEvent
 from rich.console import Console
 
 from causeway.cli.stack_text import print_changes, print_ends
+from causeway.stacks.events import PROTECTED, Gathered
 from causeway.stacks.model import Operation, Result, StackReport, Standing, Told
 from causeway.stacks.run import Options
 from causeway.stacks.workspace import last_line
@@ -54,3 +56,21 @@ def test_a_dry_destruction_touches_nothing_and_a_run_does() -> None:
     assert Options(Operation.PREVIEW).only_looks
     assert not Options(Operation.UP).only_looks
     assert not Options(Operation.DESTROY).only_looks
+
+
+def test_protected_capacity_is_told_by_its_approval_and_not_by_a_way_round_it() -> None:
+    gathered = Gathered()
+    text = (
+        'Preview failed: resource "urn:x" cannot be deleted\n'
+        "because it is protected. To unprotect the resource, ... `pulumi state unprotect 'urn:x'`"
+    )
+    gathered(
+        EngineEvent(
+            1,
+            1,
+            diagnostic_event=DiagnosticEvent(message=text, color="never", severity="error", urn="urn::johor-h200"),
+        )
+    )
+    assert [(each.resource, each.text) for each in gathered.told] == [("johor-h200", PROTECTED)]
+    assert "policy.approvals" in PROTECTED
+    assert "state unprotect" not in PROTECTED

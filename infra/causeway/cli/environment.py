@@ -23,8 +23,8 @@ def environment(fleet: Path) -> dict[str, str]:
     chosen = _sandbox_access(fleet.absolute()) | variables(places, os.environ)
     if "ANSIBLE_CONFIG" in chosen:  # it enables the plugin that reads the declaration itself
         chosen["ANSIBLE_INVENTORY"] = str(fleet.absolute() / "fleet.yaml")
-    places.pulumi_home.mkdir(parents=True, exist_ok=True)
-    places.state.mkdir(parents=True, exist_ok=True)
+    places.pulumi_home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    places.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     return chosen
 
 

@@ -28,7 +28,7 @@ def keep(folder: Path, target: Path, secrets: Iterable[str]) -> Path:
     """Keep the log of the run in a private folder. Returns the folder in which it lies now."""
     output = folder / "artifacts" / "run" / "stdout"
     text = output.read_text(encoding="utf-8", errors="replace") if output.is_file() else ""
-    target.mkdir(parents=True, exist_ok=True)
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
     (target / LOG).write_text(scrub(text, secrets), encoding="utf-8")
     return target
 

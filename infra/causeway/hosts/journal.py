@@ -40,7 +40,7 @@ class Journal:
         """Add a line, safe on disk when this returns. A journal that cannot be written is done without."""
         line = json.dumps({"at": at.isoformat(timespec="seconds"), "run": run, "kind": kind, **more})
         with contextlib.suppress(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._rotate()
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
             try:

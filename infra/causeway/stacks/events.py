@@ -15,6 +15,10 @@ OWN = "causeway:index:"
 QUIET = {"same", "read", "refresh", "discard"}
 _COLOUR = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
 _LONGEST = 100
+PROTECTED = (
+    "it is leased capacity, and no approval to give it up counts; to do: add {operation: destroy, subject: LEASE, "
+    "approved_by: ..., expires: ...} to policy.approvals, run `causeway up` on this stack, then try again"
+)
 
 
 class Gathered:
@@ -41,7 +45,7 @@ class Gathered:
                 self._failed.add(event.res_op_failed_event.metadata.urn)
             elif event.diagnostic_event is not None and not event.diagnostic_event.ephemeral:
                 said = event.diagnostic_event
-                text = _COLOUR.sub("", said.message).strip()
+                text = _in_own_words(_COLOUR.sub("", said.message).strip())
                 if said.severity in ("warning", "error") and text:
                     self._told.setdefault(Told(said.severity, name_of(said.urn or ""), text))
 
@@ -100,6 +104,11 @@ class Gathered:
         self._changes[step.urn] = Change(
             step.type.rsplit(":", 1)[-1], name_of(step.urn), operation.removesuffix("-replacement"), _details(step)
         )
+
+
+def _in_own_words(text: str) -> str:
+    """The engine's text, or what Causeway says instead of advice that would go round an approval."""
+    return PROTECTED if "cannot be deleted" in text and "because it is protected" in text else text
 
 
 def name_of(urn: str) -> str:

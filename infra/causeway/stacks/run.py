@@ -16,7 +16,7 @@ from pulumi.automation.errors import CommandError, ConcurrentUpdateError
 
 from causeway.errors import CausewayError
 from causeway.stacks.engine import Engine
-from causeway.stacks.events import Gathered
+from causeway.stacks.events import PROTECTED, Gathered
 from causeway.stacks.model import HostEnd, Operation, Result, StackReport, Standing, Told
 from causeway.stacks.progress import StackProgress, Tail
 from causeway.stacks.workspace import Workspace, last_line
@@ -108,7 +108,7 @@ class Runs:
     def _one(self, task: StackTask) -> StackReport:
         began = time.monotonic()
         log = self._folder / f"{task.name}.{self._options.operation}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         engine = Engine(log)
         with self._lock:
             if self._stopping:
@@ -162,6 +162,8 @@ class Runs:
             result, reason = Result.FAILED, "another run holds this stack"
         elif any(REFUSED in each.text for each in gathered.told):
             result, reason = Result.REFUSED, "rules stop it; see the findings"
+        elif any(each.text == PROTECTED for each in gathered.told) and self._options.only_looks:
+            result, reason = Result.REFUSED, "protected capacity; nothing was touched"
         else:
             result = Result.PARTLY if gathered.finished and not self._options.only_looks else Result.FAILED
             reason = "" if gathered.failed or gathered.told else last_line(str(error))
