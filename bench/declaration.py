@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import resource
 import statistics
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ def measure_causeway(folder: Path) -> dict[str, float]:
         getattr(context, attribute)
         marks[step] = time.perf_counter() - before
     marks["total"] = time.perf_counter() - started
+    marks["cpu"] = time.process_time()
     return marks
 
 
@@ -114,6 +116,21 @@ def measure_yaml(folder: Path) -> dict[str, float]:
     for path in sorted(folder.rglob("*.yaml")):
         yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
     return {"total": time.perf_counter() - before}
+
+
+def _machine() -> dict[str, Any]:
+    """What was measured where and when, before anything is."""
+    commit = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], check=False, capture_output=True, text=True
+    )
+    return {
+        "day": datetime.now(UTC).date().isoformat(),
+        "commit": commit.stdout.strip() or "unknown",
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "load_average": [round(each, 1) for each in os.getloadavg()],
+    }
 
 
 def _child(kind: str, folder: Path) -> dict[str, float]:
@@ -134,6 +151,7 @@ def _row(label: str, folder: Path, runs: int) -> dict[str, Any]:
         "fleet": label,
         **{f"{step}_s": round(median(mine, step), 3) for step in ("load", "check", "plan", "total")},
         "total_s_min_max": [round(min(r["total"] for r in mine), 3), round(max(r["total"] for r in mine), 3)],
+        "cpu_s": round(median(mine, "cpu"), 3),
         "peak_mb": round(median(mine, "peak_mb"), 1),
         "yaml_s": round(median(plain, "total"), 3),
         "load_to_yaml": round(statistics.median(a["load"] / b["total"] for a, b in pairs), 2),
@@ -145,6 +163,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="1000,10000,51000,100000,500000", help="hosts, comma-separated")
     parser.add_argument("--runs", type=int, default=5, help="measurements of each size")
+    parser.add_argument("--note", default="", help="what a reader of the result has to know of the machine")
     parser.add_argument("--out", type=Path, help="file for the result as JSON")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -154,6 +173,8 @@ def main() -> None:
         marks["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps(marks))
         return
+    machine = _machine()
+    print(json.dumps(machine), flush=True)
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
         for size in (int(word) for word in arguments.sizes.split(",")):
@@ -163,9 +184,9 @@ def main() -> None:
             print(json.dumps(rows[-1]), flush=True)
     rows.append(_row("reference", ROOT / "inventory/reference", arguments.runs))
     print(json.dumps(rows[-1]), flush=True)
+    result = {"benchmark": "declaration", **machine, "note": arguments.note, "runs": arguments.runs, "rows": rows}
     if arguments.out:
-        machine = {"python": platform.python_version(), "machine": platform.machine(), "runs": arguments.runs}
-        arguments.out.write_text(json.dumps({"benchmark": "declaration", **machine, "rows": rows}, indent=2) + "\n")
+        arguments.out.write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":

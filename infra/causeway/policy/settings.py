@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import date
 
 from causeway.fleet.governance import PolicyException
+from causeway.fleet.leases import Authorisation
+from causeway.fleet.problems import nearest
 from causeway.policy.facts import Facts
 from causeway.policy.findings import Draft, Path
 from causeway.policy.rulebook import Version, rulebook
@@ -23,7 +25,7 @@ def policy_settings(facts: Facts, _version: Version) -> Iterator[Draft]:
     for name, wanted in facts.fleet.policy.on_unknown.items():
         subject, path = f"policy/on_unknown/{name}", ("policy", "on_unknown", name)
         if name not in rules:
-            yield Draft("fail", subject, path, f"there is no rule {name}", "Name a rule of docs/policy.md.", clusters)
+            yield Draft("fail", subject, path, f"there is no rule {name}", _rule_meant(name), clusters)
         elif wanted == "warn" and rules[name].on_unknown == "stop":
             reason = f"{name} stops on missing data, and a fleet cannot loosen that; the setting is ignored"
             yield Draft("fail", subject, path, reason, "Remove it, and accept single findings by exceptions.", clusters)
@@ -33,7 +35,7 @@ def policy_settings(facts: Facts, _version: Version) -> Iterator[Draft]:
         subject, path = f"policy/exceptions/{index}", ("policy", "exceptions", index)
         if exception.rule not in rules:
             reason = f"there is no rule {exception.rule}; the exception accepts nothing"
-            yield Draft("fail", subject, path, reason, "Name a rule of docs/policy.md.", clusters, severity="warn")
+            yield Draft("fail", subject, path, reason, _rule_meant(exception.rule), clusters, severity="warn")
         elif not exception.approved_by.strip() or not exception.reason.strip():
             reason = "an exception needs an approver and a reason; this one accepts nothing"
             yield Draft("fail", subject, path, reason, "Write `approved_by` and `reason`.", clusters, severity="warn")
@@ -42,6 +44,30 @@ def policy_settings(facts: Facts, _version: Version) -> Iterator[Draft]:
             subject, path = f"policy/approvals/{index}", ("policy", "approvals", index)
             reason = f"the approval to {approval.operation} {approval.subject} names nobody who gave it"
             yield Draft("fail", subject, path, reason, "Write `approved_by`.", clusters)
+    yield from _authorisations(facts)
+
+
+def _authorisations(facts: Facts) -> Iterator[Draft]:
+    """Licences that answer no rule: the rule that was meant would say that none is declared."""
+    holders: list[tuple[str, Path, tuple[Authorisation, ...], tuple[str, ...]]] = [
+        (f"lease/{name}", ("leases", name), lease.authorisations, facts.clusters_of_lease(name))
+        for name, lease in facts.fleet.leases.items()
+    ]
+    for cluster_name, cluster in facts.fleet.clusters.items():
+        for name, pool in cluster.pools.items():
+            path: Path = ("clusters", cluster_name, "pools", name)
+            holders.append((f"{cluster_name}/{name}", path, pool.authorisations, (cluster_name,)))
+    for subject, path, authorisations, clusters in holders:
+        for index, each in enumerate(authorisations):
+            if each.rule not in rulebook().rules:
+                reason = f"there is no rule {each.rule}; the authorisation {each.id} answers nothing"
+                place: Path = (*path, "authorisations", index, "rule")
+                yield Draft("fail", subject, place, reason, _rule_meant(each.rule), clusters, severity="warn")
+
+
+def _rule_meant(word: str) -> str:
+    near = nearest(word, rulebook().rules)
+    return f"Did you mean {near}? `causeway rules` lists them." if near else "Name one of `causeway rules`."
 
 
 def expired_acceptance(facts: Facts, _version: Version) -> Iterator[Draft]:
