@@ -30,8 +30,8 @@ def test_all_secrets_without_a_value_are_told_at_once_with_what_to_do(tmp_path: 
         "c": SecretSource("file", "key.txt"),
     }
     with pytest.raises(Problems) as lacking:
-        values(wanted, Sources(lambda _name: None, {}, tmp_path))
+        values(wanted, Sources(lambda _name: None, {}, tmp_path, "f.c"))
     hints = [error.hint for error in lacking.value.errors]
-    assert hints[0] == "pulumi config set --secret a-key"
+    assert hints[0] == "pulumi config set --secret a-key --stack f.c"
     assert hints[1] == "export B_KEY=..."
     assert len(hints) == 3

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pulumi.automation.events import DiagnosticEvent, EngineEvent
+from pulumi.automation.events import (
+    DiagnosticEvent,
+    DiffKind,
+    EngineEvent,
+    OpType,
+    PropertyDiff,
+    ResourcePreEvent,
+    StepEventMetadata,
+    StepEventStateMetadata,
+)
 from rich.console import Console
 
 from causeway.cli.stack_text import print_changes, print_ends
@@ -12,6 +21,8 @@ from causeway.stacks.events import PROTECTED, Gathered
 from causeway.stacks.model import Operation, Result, StackReport, Standing, Told
 from causeway.stacks.run import Options
 from causeway.stacks.workspace import last_line
+
+POOL = "causeway:index:Baseline"
 
 
 def said(*reports: StackReport) -> str:
@@ -74,3 +85,19 @@ def test_protected_capacity_is_told_by_its_approval_and_not_by_a_way_round_it() 
     assert [(each.resource, each.text) for each in gathered.told] == [("johor-h200", PROTECTED)]
     assert "policy.approvals" in PROTECTED
     assert "state unprotect" not in PROTECTED
+
+
+def test_a_pool_s_summary_is_shown_whole_and_alone_whether_the_pool_is_new_or_changes() -> None:
+    line = "12 of 12 hosts: driver 1 -> 2; workloads leave each host; 5 waves, at most 3 out of service at once" * 2
+    new = step_state({"summary": line})
+    old = step_state({"summary": "12 hosts"})
+    difference = {"summary": PropertyDiff(DiffKind.UPDATE, input_diff=True)}
+    for operation, before, detailed in ((OpType.CREATE, None, None), (OpType.UPDATE, old, difference)):
+        gathered = Gathered()
+        step = StepEventMetadata(operation, "urn::gpu", POOL, "p", old=before, new=new, detailed_diff=detailed)
+        gathered(EngineEvent(1, 1, resource_pre_event=ResourcePreEvent(step)))
+        assert [dict(change.details) for change in gathered.changes] == [{"summary": line}]
+
+
+def step_state(inputs: dict[str, str]) -> StepEventStateMetadata:
+    return StepEventStateMetadata(POOL, "urn::gpu", "id", "", "p", inputs=inputs, outputs={}, custom=True)

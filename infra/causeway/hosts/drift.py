@@ -47,7 +47,7 @@ def look(
     session = open_session(spec, before, around)
     wanted = [name for name in session.hosts if name in set(names)]
     asked = [name for name in wanted if session.hosts[name].desired != OUT_OF_SERVICE]
-    session.say("", Phase.PENDING, f"looks at {len(asked)} hosts")
+    session.say("", Phase.PENDING, f"looks at {len(asked)} host{'s' if len(asked) != 1 else ''}")
     facts = probe(session, asked)
     found = {name: _state(session, facts[name]) if name in facts else session.states[name] for name in wanted}
     if level == "check":

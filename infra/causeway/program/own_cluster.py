@@ -75,7 +75,7 @@ def _prepared(name: str, args: ClusterArgs, on: date) -> tuple[StackDocument, Re
         stopped = stopping(document)
         if stopped:
             raise pulumi.RunError(refusal(stopped, pulumi.get_stack()))
-        secrets = values(document.secrets, Sources(secret_setting, os.environ, Path.cwd()))
+        secrets = values(document.secrets, Sources(secret_setting, os.environ, Path.cwd(), pulumi.get_stack()))
         key = setting("hmacKey")
         seal = Seal(key.encode() if key else None, secrets)
         rendered = rendering.rendered(document, Path(folder), seal, os.environ)

@@ -54,7 +54,7 @@ async def _declare() -> tuple[pulumi.Resource, ...]:
         reason = f"the stack is of the fleet {fleet}, and this folder declares {document.fleet}"
         raise Permanent("other-fleet", reason, where=str(folder), hint=hint)
     await _stop(document, stack)
-    secrets = values(document.secrets, Sources(secret_setting, os.environ, folder))
+    secrets = values(document.secrets, Sources(secret_setting, os.environ, folder, stack))
     key = setting("hmacKey")
     seal = Seal(key.encode() if key else None, secrets)
     ready = Ready(

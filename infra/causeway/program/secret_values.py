@@ -21,11 +21,13 @@ class Sources:
         config: reads the stack's configuration.
         environ: the environment.
         folder: the declaration's folder; relative paths of files begin there.
+        stack: whose configuration it is, for a hint.
     """
 
     config: ReadConfig
     environ: Mapping[str, str] = field(repr=False)
     folder: Path
+    stack: str = "STACK"
 
 
 def values(wanted: Mapping[str, SecretSource], sources: Sources) -> dict[str, str]:
@@ -51,7 +53,7 @@ def values(wanted: Mapping[str, SecretSource], sources: Sources) -> dict[str, st
 def _value(name: str, source: SecretSource, sources: Sources) -> str:
     if source.kind == "pulumi_config":
         value = sources.config(source.name)
-        hint = f"pulumi config set --secret {source.name}"
+        hint = f"pulumi config set --secret {source.name} --stack {sources.stack}"
         place = f"the stack's configuration has no {source.name}"
     elif source.kind == "env":
         value = sources.environ.get(source.name)

@@ -15,6 +15,7 @@ OWN = "causeway:index:"
 QUIET = {"same", "read", "refresh", "discard"}
 _COLOUR = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
 _LONGEST = 100
+SUMMARY = "summary"
 PROTECTED = (
     "it is leased capacity, and no approval to give it up counts; to do: add {operation: destroy, subject: LEASE, "
     "approved_by: ..., expires: ...} to policy.approvals, run `causeway up` on this stack, then try again"
@@ -124,8 +125,8 @@ def _details(step: StepEventMetadata) -> Mapping[str, str]:
     for path, difference in (step.detailed_diff or {}).items():
         before = at(old if difference.input_diff else old_outputs, path)
         found[path] = f"{_short(before)} => {_short(at(new, path))}"
-    if step.old is None and new.get("summary"):  # a new pool has no difference to show
-        found["summary"] = str(new["summary"])
+    if new.get(SUMMARY) and (step.old is None or SUMMARY in found):
+        found[SUMMARY] = str(new[SUMMARY])  # it says itself what changes; a new pool has nothing else to show
     return found
 
 
