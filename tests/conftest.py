@@ -64,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    return f"seeds: {_seeds(config)} (make soak SEEDS=0:1000 runs more)"
+    return f"seeds: {_seeds(config)} (make soak runs more)"
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
@@ -76,9 +76,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
         first, last = _seeds(metafunc.config).split(":")
         marks = {mark.name: mark for mark in metafunc.definition.iter_markers()}
-        if {"slow", "sandbox"} <= marks.keys() and not _whole(metafunc.config):
-            last = str(int(first) + marks["slow"].kwargs.get("seeds", 1))  # one draw on real hosts takes minutes
-        metafunc.parametrize("seed", range(int(first), int(last)))
+        few = marks["slow"].kwargs if "slow" in marks else {}
+        costly = {"slow", "sandbox"} <= marks.keys()  # one draw on real hosts takes minutes
+        drawn = range(int(first), int(last))
+        if _whole(metafunc.config):
+            drawn = drawn[: few.get("soak", 50 if costly else None)]
+        elif costly or "seeds" in few:
+            drawn = range(int(first), int(first) + few.get("seeds", 1))
+        metafunc.parametrize("seed", drawn)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what has seeds, so that `make soak` can choose it."""
+    if "seed" in getattr(item, "fixturenames", ()):
+        item.add_marker("seeded")
 
 
 @pytest.hookimpl(trylast=True)
@@ -88,7 +99,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for marker, look in (("tools", _lacking_tools), ("sandbox", _lacking_sandbox)):
         lacking[marker] = look() if any(marker in item.keywords for item in items) else ""
     if not _whole(config):
-        left = [item for item in items if "slow" in item.keywords and "seed" not in getattr(item, "fixturenames", ())]
+        left = [item for item in items if "slow" in item.keywords and "seeded" not in item.keywords]
         config.hook.pytest_deselected(items=left)
         lacking["slow"] = f"{len(left)} of them take minutes (make soak)" if left else ""
         items[:] = [item for item in items if item not in set(left)]

@@ -49,13 +49,13 @@ def queries(catalog: Catalog, seed: int) -> Iterator[Query]:
         yield query
 
 
-@pytest.mark.slow
+@pytest.mark.slow(soak=100)
 def test_answers_are_deterministic(catalog: Catalog, seed: int) -> None:
     for query in queries(catalog, seed):
         assert resolve(catalog, query, TODAY) == resolve(catalog, replace(query), TODAY)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(soak=100)
 def test_a_proposal_is_allowed_and_changes_declared_versions_only(catalog: Catalog, seed: int) -> None:
     proposed = 0
     sure = Query("h20", driver="570.133.20", engine="vllm")
@@ -74,7 +74,7 @@ def test_a_proposal_is_allowed_and_changes_declared_versions_only(catalog: Catal
     assert proposed
 
 
-@pytest.mark.slow
+@pytest.mark.slow(soak=100)
 def test_no_single_change_is_allowed_where_a_proposal_needs_two(catalog: Catalog, seed: int) -> None:
     for query in queries(catalog, seed):
         proposal = resolve(catalog, query, TODAY).proposal
@@ -89,7 +89,7 @@ def test_no_single_change_is_allowed_where_a_proposal_needs_two(catalog: Catalog
                 )
 
 
-@pytest.mark.slow
+@pytest.mark.slow(soak=100)
 def test_only_trusted_rows_decide(catalog: Catalog, seed: int) -> None:
     for query in queries(catalog, seed):
         tables = dict(tables_for(catalog, query.accelerator))
@@ -98,7 +98,7 @@ def test_only_trusted_rows_decide(catalog: Catalog, seed: int) -> None:
                 assert tables[each.table].rows[each.row - 1].confidence in TRUSTED
 
 
-@pytest.mark.slow
+@pytest.mark.slow(soak=100)
 def test_declaring_less_never_forbids(catalog: Catalog, seed: int) -> None:
     for query in queries(catalog, seed):
         if judge(catalog, query, TODAY)[0] == "forbidden":
@@ -108,7 +108,7 @@ def test_declaring_less_never_forbids(catalog: Catalog, seed: int) -> None:
             assert judge(catalog, replace(query, **less), TODAY)[0] != "forbidden", (query, field)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(soak=100)
 def test_the_verdict_is_the_gravest_of_its_rows_and_does_not_depend_on_the_day(catalog: Catalog, seed: int) -> None:
     for query in queries(catalog, seed):
         verdict, rows = judge(catalog, query, TODAY)

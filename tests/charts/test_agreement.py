@@ -21,7 +21,7 @@ from tests.charts.harness import CHARTS, KUBERNETES, ChartCluster, Release, load
 from tests.cluster.harness import Live
 from tests.cluster.test_agreement import held_objects, told
 
-pytestmark = [pytest.mark.tools, pytest.mark.slow]
+pytestmark = [pytest.mark.tools, pytest.mark.slow(soak=40)]
 CHANGES = 2
 Values = dict[str, Any]
 NO_CLASSES = {"causeway-serving": None, "causeway-training": None}

@@ -1,6 +1,6 @@
 """What a preview of a release says is what the API server holds before and after, for generated changes of values.
 
-`make test` runs nine changes (three seeds of three), `make soak SEEDS=0:14` forty-two.
+`make test` runs nine changes (three seeds of three), `make soak` forty-two.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from causeway.cluster.model import Object, ObjectChange, Rendered
 from causeway.cluster.releases import preview
 from tests.cluster.harness import Live, Sample
 
-pytestmark = [pytest.mark.tools, pytest.mark.slow]
+pytestmark = [pytest.mark.tools, pytest.mark.slow(soak=14)]
 CHANGES = 3
 
 SERVER_SET = {

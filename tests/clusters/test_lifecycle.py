@@ -141,6 +141,7 @@ clusters.up(spec, Path(sys.argv[2]), {name: Path(path) for name, path in json.lo
 """
 
 
+@pytest.mark.slow(soak=40)
 def test_an_up_that_was_killed_at_a_random_instant_is_finished_by_the_next(make_sandbox: Maker, seed: int) -> None:
     delay = random.Random(seed).uniform(0.1, 4)
     sandbox = make_sandbox(ClusterSpec("cut", "1.34", (NodeSpec("cut-1", None),)))

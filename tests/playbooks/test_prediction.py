@@ -130,7 +130,7 @@ def quoted(command: str) -> str:
 
 
 @pytest.mark.sandbox
-@pytest.mark.slow(seeds=5)
+@pytest.mark.slow(seeds=5, soak=40)
 def test_what_check_mode_predicts_is_what_a_run_changes(rounds: Rounds, seed: int) -> None:
     made, host = rounds.of(seed), host_of(seed)
     print(f"seed {seed}, {made.states[host]}; beside it {[str(state) for state in made.states.values()]}")  # noqa: T201 - shown when the test fails

@@ -175,7 +175,7 @@ def test_an_interrupted_build_leaves_nothing_half_written_and_no_process(sent: s
     assert not _runs_with(str(staged))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(soak=50)
 def test_a_build_killed_at_a_random_moment_goes_on_where_it_was(seed: int, shop: FakeShop) -> None:
     draw = random.Random(seed)
     slow = shop.with_environ(FAKE_GO_SLEEP="0.15", PYTHONPATH=os.pathsep.join(sys.path))
