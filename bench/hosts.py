@@ -1,11 +1,12 @@
-"""The hosts layer against plain Ansible, on hosts of a sandbox of its own: the probe, and a first run of site.yml.
+"""The hosts layer against plain Ansible on one pool of a sandbox: the probe, a first run, and a run with nothing to do.
 
-* probe: Causeway's probe of all hosts, against `ansible -m setup` with pipelining and as many forks.
-* first: a pool's first rollout (one wave, since nothing runs on the hosts yet), against `ansible-playbook site.yml`
-  with pipelining, ControlPersist and as many forks, on fresh disks and with the same inventory.
+* probe: Causeway's probe of all hosts, against `ansible -m setup`.
+* first: `pulumi up` of the pool on bare hosts (one wave, since nothing runs there yet), against
+  `ansible-playbook site.yml`; each on fresh disks.
+* unchanged: `causeway up` when nothing is to be done, against the same `ansible-playbook`.
 
-Both alternate, and the one that begins alternates too. It needs root, takes a while, and says nothing on a busy
-machine.
+Plain Ansible is tuned (pipelining, ControlPersist, as many forks, no `serial`) and gets its inventory ready-made, as a
+file. Ways alternate, and the one that begins alternates too. It needs root and takes a while.
 """
 
 from __future__ import annotations
@@ -23,21 +24,28 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from causeway import assets
-from causeway.assets import home_root
-from causeway.fleet.clusters import Rollout
-from causeway.hosts.inventory import inventory
-from causeway.hosts.model import HostSpec, PoolSpec, Surroundings
-from causeway.hosts.rollout import converge
+from causeway.hosts.play import FORKS
 from causeway.hosts.transport import OpenSshTransport
-from causeway.sandbox.layout import layout
 
 ROOT = Path(__file__).resolve().parent.parent
-FORKS = 50
+OWN = Path(sys.prefix) / "bin"
+PARTS = ("probe", "first", "unchanged")
+GOALS = {"probe": "at least 8 times faster", "first": "at most 1.10 times", "unchanged": "at least 20 times faster"}
+DAY = "2026-11-22"
+PROJECT = """name: causeway
+main: {root}/infra/
+runtime: python
+plugins:
+  providers:
+    - name: causeway
+      path: {root}/infra/plugin
+"""
 FLEET = """version: 1
 name: {name}
 parties:
@@ -57,10 +65,11 @@ sites:
     mirrors: {{packages: "http://mirror.north.test"}}
     ssh: {{user: ops, become: true}}
 clusters:
-  north-bench:
+  bench:
     site: north
     purpose: inference
-    kubernetes: {{version: "1.34", access: {{context: north-bench}}}}
+    delivery: argocd  # only hosts are measured: releases are not ours to apply
+    kubernetes: {{version: "1.34", access: {{context: bench}}}}
     pools:
       h20:
         accelerator: h20
@@ -68,191 +77,211 @@ clusters:
         hosts: "bench-[01:{hosts:02d}]"
         os: {{id: debian, version: "12", architecture: x86_64}}
         drivers: {{driver: "580.95.05"}}
+        authorisations: [{{id: BENCH-0001, rule: us-h20-letter, valid_until: 2027-12-31}}]
 """
-VARIABLES = {
-    "ansible_user": "ops",
-    "ansible_become": True,
-    "causeway__fleet": "bench",
-    "causeway__site": "north",
-    "causeway__cluster": "north-bench",
-    "causeway__pool": "h20",
-    "causeway__tenure": "owned",
-    "causeway__accelerator": "h20",
-    "causeway__accelerators_per_host": 8,
-    "causeway__vendor": "nvidia",
-    "causeway__pci_vendor": "10de",
-    "causeway__pci_devices": ["2329"],
-    "causeway__driver_role": "nvidia_driver",
-    "causeway__os_architecture": "x86_64",
-    "causeway__state": "in_service",
-    "baseline_os__os_id": "debian",
-    "baseline_os__os_version": "12",
-    "baseline_os__mirror": "http://mirror.north.test",
-    "container_runtime__mirror": "http://mirror.north.test",
-    "nvidia_driver__mirror": "http://mirror.north.test",
-    "nvidia_driver__driver_version": "580.95.05",
-    "nvidia_driver__expected_accelerators": 8,
-}
 
 
 class Bench:
-    """A sandbox of hosts, and the two ways to work on them."""
+    """A sandbox with one cluster of one pool, and the two ways to work on its hosts."""
 
     def __init__(self, folder: Path, hosts: int) -> None:
         self.name = f"bench-{os.getpid()}-{secrets.token_hex(2)}"
         self.folder = folder
-        self.hosts = {f"bench-{number:02d}": dict(VARIABLES) for number in range(1, hosts + 1)}
-        (folder / "fleet.yaml").write_text(FLEET.format(name=self.name, hosts=hosts), encoding="utf-8")
-        self.environment = {**os.environ, "CAUSEWAY_CACHE": str(ROOT / ".causeway" / "cache")}
-        self.place = layout(self.name, home_root(folder, self.environment), self.environment)
-        self.environment["CAUSEWAY_SSH_CONFIG"] = str(self.place.ssh_config)
+        self.fleet = folder / "inventory" / self.name
+        self.fleet.mkdir(parents=True)
+        (self.fleet / "fleet.yaml").write_text(FLEET.format(name=self.name, hosts=hosts), encoding="utf-8")
+        (folder / "Pulumi.yaml").write_text(PROJECT.format(root=ROOT), encoding="utf-8")
+        unset = ("PULUMI_", "ANSIBLE_", "KUBECONFIG", "CAUSEWAY_")
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith(unset)}
+        self.environment["CAUSEWAY_CACHE"] = os.environ.get("CAUSEWAY_CACHE", str(ROOT / ".causeway" / "cache"))
+        self.sockets = Path(tempfile.mkdtemp(prefix="b", dir="/dev/shm"))
 
-    def sandbox(self, *words: str) -> None:
-        """A `causeway sandbox` command."""
-        group, *rest = words
-        argv = [sys.executable, "-m", "causeway.cli.app", "sandbox", group, "--fleet", str(self.folder), *rest]
-        subprocess.run(argv, env=self.environment, check=True, capture_output=True)
+    def causeway(self, *words: str) -> str:
+        """A command of `causeway` on this fleet, and what it prints."""
+        argv = [sys.executable, "-m", "causeway.cli.app", *words, "--fleet", str(self.fleet)]
+        return self._run(argv, self.environment)
 
-    def tuned(self) -> dict[str, str]:
-        """The environment of an `ansible-playbook` that somebody tuned."""
-        sockets = Path(tempfile.mkdtemp(prefix="b", dir="/dev/shm"))
-        return self.environment | {
-            "ANSIBLE_CONFIG": str(assets.playbooks() / "ansible.cfg"),
+    def begin(self) -> None:
+        """Bring the sandbox up, make the stack, and keep Ansible's inventory as a file."""
+        self.causeway("sandbox", "up")
+        self.causeway("preview", "--as-of", DAY)
+        self.environment |= json.loads(self.causeway("env", "--json"))["variables"]
+        listed = [str(OWN / "ansible-inventory"), "--list", "--yaml", "--export", "--output"]
+        self._run([*listed, str(self.folder / "hosts.yaml")], self.environment)
+        self.environment |= {
+            "ANSIBLE_INVENTORY": str(self.folder / "hosts.yaml"),
             "ANSIBLE_INVENTORY_ENABLED": "ansible.builtin.yaml",
-            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(sockets),
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "ANSIBLE_FORKS": str(FORKS),
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.sockets),
         }
 
-    def ansible(self, *words: str) -> None:
-        """Plain Ansible, with its masters closed afterwards as Causeway closes its own."""
-        environment = self.tuned()
-        path = self.folder / "hosts.json"
-        wanted = {"causeway__intent": "bench", "causeway__code": "", "causeway__desired": "ok bench"}
-        hosts = {name: {**own, **wanted} for name, own in self.hosts.items()}
-        path.write_text(json.dumps(inventory(hosts, str(self.place.ssh_config))), encoding="utf-8")
-        program, *rest = words
-        try:
-            argv = [program, "-i", str(path), "-f", str(FORKS), *rest]
-            done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
-            if done.returncode:
-                bad = [line for line in done.stdout.splitlines() if "UNREACHABLE" in line or "FAILED" in line]
-                raise SystemExit("\n".join((*bad[:5], done.stderr[-1000:])))
-        finally:
-            sockets = Path(environment["ANSIBLE_SSH_CONTROL_PATH_DIR"])
-            for socket in sockets.iterdir():
-                closing = ["ssh", "-F", "/dev/null", "-O", "exit", "-o", f"ControlPath={socket}", "master"]
-                subprocess.run(closing, capture_output=True, check=False)
-            shutil.rmtree(sockets, ignore_errors=True)
+    def end(self) -> None:
+        """Leave nothing behind."""
+        self.causeway("sandbox", "down")
+        shutil.rmtree(self.sockets, ignore_errors=True)
 
-    def transport(self) -> OpenSshTransport:
-        """Causeway's way to the hosts."""
-        return OpenSshTransport(self.folder / "home", environment=self.environment)
+    def fresh(self) -> None:
+        """Bare hosts, and a stack that knows of none."""
+        self.causeway("destroy", "bench", "--yes")
+        self.causeway("sandbox", "reset")
+        self.causeway("preview", "--as-of", DAY)
+
+    def done(self) -> None:
+        """Hosts on which everything is done."""
+        self.causeway("up", "--yes", "--as-of", DAY)
 
     def probe(self) -> None:
         """Causeway's probe of all hosts."""
-        found = self.transport().probe(self.hosts, lambda: False)
+        groups = yaml.safe_load((self.folder / "hosts.yaml").read_text(encoding="utf-8"))
+        hosts = {name: {**own} for name, own in _hosts(groups).items()}
+        found = OpenSshTransport(self.folder / "home", environment=self.environment).probe(hosts, lambda: False)
         silent = {name: facts.unreachable for name, facts in found.items() if facts.facts is None}
-        if silent:
+        if silent or not found:
             raise SystemExit(f"no answer: {silent}")
+
+    def first(self) -> None:
+        """`pulumi up` of the stack; what it says must be that all hosts are right."""
+        self._run(
+            [
+                str(OWN / "pulumi"),
+                "up",
+                "--yes",
+                "--skip-preview",
+                "--non-interactive",
+                "--stack",
+                f"{self.name}.bench",
+            ],
+            self.environment,
+        )
+
+    def unchanged(self) -> None:
+        """`causeway up`, which must find nothing to do."""
+        said = json.loads(self.causeway("up", "--yes", "--json", "--as-of", DAY))
+        if [stack["result"] for stack in said["stacks"]] != ["unchanged"]:
+            raise SystemExit(f"something changed: {said}")
 
     def setup(self) -> None:
         """Ansible's own facts."""
-        self.ansible("ansible", "all", "-m", "ansible.builtin.setup")
+        self._ansible("ansible", "all", "-m", "ansible.builtin.setup")
 
     def site(self) -> None:
         """Plain `ansible-playbook`."""
-        self.ansible("ansible-playbook", str(assets.playbooks() / "site.yml"))
+        self._ansible("ansible-playbook", str(assets.playbooks() / "site.yml"))
 
-    def rollout(self) -> None:
-        """A pool's first rollout."""
-        spec = PoolSpec(
-            stack=f"{self.name}.north-bench",
-            fleet=self.name,
-            cluster="north-bench",
-            pool="h20",
-            play="site",
-            hosts=tuple(HostSpec(name, "ok bench", own, joining=True) for name, own in self.hosts.items()),
-            rollout=Rollout(),
-            time_zone="Asia/Shanghai",
+    def _ansible(self, program: str, *words: str) -> None:
+        """Plain Ansible, with its connections closed afterwards as Causeway closes its own."""
+        try:
+            self._run([str(OWN / program), *words], self.environment)
+        finally:
+            for socket in self.sockets.iterdir():
+                closing = ["ssh", "-F", "/dev/null", "-O", "exit", "-o", f"ControlPath={socket}", "master"]
+                subprocess.run(closing, capture_output=True, check=False)
+
+    def _run(self, argv: list[str], environment: Mapping[str, str]) -> str:
+        done = subprocess.run(
+            argv,
+            env=environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
-        around = Surroundings(
-            transport=self.transport(),
-            nodes=None,
-            now=lambda: datetime.now(UTC),
-            sleep=time.sleep,
-            cancelled=lambda: False,
-            observer=lambda _step: None,
-            home=self.folder / "home",
-        )
-        outcome = converge(spec, {}, list(self.hosts), around)
-        if set(outcome.states.values()) != {"ok bench"}:
-            raise SystemExit(f"not all hosts are right: {outcome}")
-
-    def fresh(self) -> None:
-        """Fresh disks."""
-        self.sandbox("reset")
+        if done.returncode:
+            raise SystemExit(f"{' '.join(argv)}: {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-2000:]}")
+        return done.stdout
 
 
-def timed(work: Callable[[], None]) -> float:
-    """Seconds that something takes."""
-    before = time.perf_counter()
-    work()
-    return time.perf_counter() - before
+def _hosts(group: Any) -> dict[str, dict[str, Any]]:
+    """Hosts with their variables from an inventory, whatever group they are in."""
+    found: dict[str, dict[str, Any]] = {}
+    if isinstance(group, dict):
+        for key, inner in group.items():
+            if key == "hosts":
+                for name, own in inner.items():
+                    found.setdefault(name, {}).update(own or {})
+            elif key != "vars":
+                for name, own in _hosts(inner).items():
+                    found.setdefault(name, {}).update(own)
+    return found
 
 
 def compare(
-    label: str, mine: Callable[[], None], plain: Callable[[], None], prepare: Callable[[], None], runs: int
+    part: str, mine: Callable[[], None], plain: Callable[[], None], prepare: Callable[[], None], runs: int
 ) -> Mapping[str, Any]:
     """Alternate two ways to do the same, and compare their medians."""
-    seconds: dict[str, list[float]] = {"causeway": [], "plain": []}
+    seconds: dict[str, list[float]] = {"causeway": [], "ansible": []}
     for run in range(runs):
-        pair = [("causeway", mine), ("plain", plain)]
+        pair = [("causeway", mine), ("ansible", plain)]
         for name, work in pair if run % 2 == 0 else reversed(pair):
             prepare()
-            seconds[name].append(timed(work))
-            print(f"{label} {run + 1}/{runs} {name}: {seconds[name][-1]:.2f} s", file=sys.stderr, flush=True)
+            before = time.perf_counter()
+            work()
+            seconds[name].append(time.perf_counter() - before)
+            print(f"{part} {run + 1}/{runs} {name}: {seconds[name][-1]:.2f} s", file=sys.stderr, flush=True)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     return {
-        "what": label,
+        "what": part,
         **{f"{name}_s": round(value, 2) for name, value in medians.items()},
         **{f"{name}_s_min_max": [round(min(v), 2), round(max(v), 2)] for name, v in seconds.items()},
-        "causeway_to_plain": round(medians["causeway"] / medians["plain"], 3),
+        "causeway_to_ansible": round(medians["causeway"] / medians["ansible"], 3),
+        "ansible_to_causeway": round(medians["ansible"] / medians["causeway"], 1),
+        "goal": GOALS[part],
+        "load": [round(value, 1) for value in os.getloadavg()],
     }
+
+
+def measure(bench: Bench, parts: list[str], runs: int) -> list[Mapping[str, Any]]:
+    """Measure the parts, each told as soon as it is there."""
+    rows: list[Mapping[str, Any]] = []
+
+    def keep(row: Mapping[str, Any]) -> None:
+        rows.append(row)
+        print(json.dumps(row), flush=True)
+
+    if "probe" in parts:
+        keep(compare("probe", bench.probe, bench.setup, lambda: None, runs))
+    if "first" in parts:
+        keep(compare("first", bench.first, bench.site, bench.fresh, runs))
+    if "unchanged" in parts:
+        bench.done()
+        keep(compare("unchanged", bench.unchanged, bench.site, lambda: None, runs))
+    return rows
 
 
 def main() -> None:
     """Command line of the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hosts", type=int, default=24, help="hosts of the sandbox")
     parser.add_argument("--runs", type=int, default=5, help="measurements of each way")
-    parser.add_argument("--only", choices=["probe", "first"], help="measure one of them")
+    parser.add_argument("--only", choices=PARTS, action="append", help="measure this; may be said more than once")
     parser.add_argument("--out", type=Path, help="file for the result as JSON")
-    arguments = parser.parse_args()
+    options = parser.parse_args()
     if os.geteuid() != 0:
         print("left out: the sandbox's hosts need root")
         return
-    rows: list[Mapping[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
-        bench = Bench(Path(scratch), arguments.hosts)
+        bench = Bench(Path(scratch), options.hosts)
         try:
-            bench.sandbox("up", "--hosts-only")
-            if arguments.only != "first":
-                rows.append(compare("probe", bench.probe, bench.setup, lambda: None, arguments.runs))
-                print(json.dumps(rows[-1]), flush=True)
-            if arguments.only != "probe":
-                rows.append(compare("first", bench.rollout, bench.site, bench.fresh, arguments.runs))
-                print(json.dumps(rows[-1]), flush=True)
+            bench.begin()
+            rows = measure(bench, options.only or list(PARTS), options.runs)
         finally:
-            bench.sandbox("down", "--name", bench.name)
-    if arguments.out:
+            bench.end()
+    if options.out:
         peak = {
             who: round(resource.getrusage(kind).ru_maxrss / 1024, 1)
-            for who, kind in (("own", resource.RUSAGE_SELF), ("children", resource.RUSAGE_CHILDREN))
+            for who, kind in (("own", resource.RUSAGE_SELF), ("largest_child", resource.RUSAGE_CHILDREN))
         }
-        about = {"python": platform.python_version(), "hosts": arguments.hosts, "runs": arguments.runs, "forks": FORKS}
-        about |= {"processors": os.cpu_count() or 0}
+        about = {
+            "python": platform.python_version(),
+            "processors": os.cpu_count() or 0,
+            "hosts": options.hosts,
+            "runs": options.runs,
+            "forks": FORKS,
+            "day": time.strftime("%Y-%m-%d", time.gmtime()),
+        }
         text = json.dumps({"benchmark": "hosts", **about, "peak_mb": peak, "rows": rows}, indent=2)
-        arguments.out.write_text(text + "\n", encoding="utf-8")
+        options.out.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
