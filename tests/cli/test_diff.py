@@ -129,7 +129,8 @@ def test_the_three_formats_say_the_same_change(causeway_diff: Diff) -> None:
     assert documents[0] == documents[1]
     document = json.loads(documents[0])
     assert document["schema"] == "causeway/diff/v1"
-    assert document["clusters"][0]["pools"][0]["variables"][0]["after"] == "6.2.30"
+    (changed,) = document["clusters"][0]["pools"][0]["variables"]
+    assert (changed["after"], changed["disruption"]) == ("6.2.30", "drain"), "as the role itself says, like in a preview"
     assert str(tempfile.gettempdir()) not in documents[0]
 
 

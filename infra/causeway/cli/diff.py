@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from causeway import assets
 from causeway.cli.fleet_context import FleetContext
 from causeway.cli.options import DEFAULT_FLEET, AsOfOption, FleetOption, JsonOption
 from causeway.cli.output import console, print_json
@@ -67,7 +68,7 @@ def command(
                 where=str(fleet),
                 hint="name the declaration's folder as it is in the repository: --fleet DIR",
             )
-        found = diff(before.plan, after.plan, Disruptions(known.catalog))
+        found = diff(before.plan, after.plan, Disruptions(known.catalog, assets.playbooks()))
     _print(found, before.name, after.name, Format.JSON if as_json else form)
     if exit_code and not found.empty:
         raise typer.Exit(EXIT_CHANGED)
