@@ -7,7 +7,9 @@ with an error: the engine would delete what was not registered.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 import pulumi
@@ -29,7 +31,7 @@ async def settle(resources: Sequence[pulumi.Resource]) -> None:
     failed = [resource for resource in resources if not await _registered(resource)]
     if not failed:
         return
-    _forget_failures(_get_rpc_manager())
+    await forget_failures(_get_rpc_manager())
     names = ", ".join(sorted(resource._name for resource in failed))  # noqa: SLF001 - the SDK has no public name
     give_up(f"not done: {names}. Each failure is told at its resource; what needs one that failed was left as it was.")
 
@@ -52,7 +54,18 @@ async def _registered(resource: pulumi.Resource) -> bool:
     return True
 
 
-def _forget_failures(manager: RPCManager) -> None:
-    """Leave to the SDK only what went wrong in another way than a resource that failed or was left out."""
+async def forget_failures(manager: RPCManager) -> None:
+    """Leave to the SDK only what went wrong in another way than a resource that failed or was left out.
+
+    A registration that needed a failed resource ends a moment after that resource's answer is known: all of them are
+    waited for, since one that ends later would be told with a traceback.
+
+    Raises:
+        Exception: what else went wrong in a call to the engine.
+    """
+    while manager.rpcs:
+        with suppress(ResourceRegistrationFailed):
+            await manager.rpcs.pop()
+    await asyncio.sleep(0)  # the SDK notes a failure when it is next given its turn
     if isinstance(manager.unhandled_exception, ResourceRegistrationFailed):
         manager.clear()
