@@ -71,6 +71,18 @@ def test_every_other_holder_is_named_and_keeps_it(tmp_path: Path, holder: str) -
     assert file.exists()
 
 
+def test_a_killed_engine_that_nobody_has_asked_for_its_end_is_no_holder(tmp_path: Path) -> None:
+    engine = tmp_path / "pulumi"
+    engine.symlink_to("/bin/sleep")
+    with subprocess.Popen([engine, "60"]) as child:
+        lock(tmp_path, child.pid, socket.gethostname())
+        (one,) = locks_of(tmp_path, "causeway", STACK)
+        assert not stale(one)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert stale(one)
+
+
 def test_a_number_that_went_to_another_program_is_no_holder(tmp_path: Path) -> None:
     lock(tmp_path, os.getpid(), socket.gethostname())
     (one,) = locks_of(tmp_path, "causeway", STACK)

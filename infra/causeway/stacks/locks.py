@@ -78,8 +78,13 @@ def stale(lock: Lock, *, machine: str | None = None) -> bool:
 
 
 def _is_engine(pid: int) -> bool:
-    """Whether a process is an engine: its number may have gone to another program since."""
+    """Whether a process is an engine that lives: its number may have gone to another program since.
+
+    One that was killed can stay in the table of processes for minutes, where nobody asks for how it ended (in a
+    container whose first process is no init).
+    """
     try:
-        return "pulumi" in Path(f"/proc/{pid}/comm").read_text(encoding="utf-8")
+        name, _, rest = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").partition("(")[2].rpartition(")")
     except OSError:
         return True  # no way to tell: take it for the holder
+    return "pulumi" in name and rest.split()[:1] not in (["Z"], ["X"])
