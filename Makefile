@@ -17,7 +17,7 @@ SEEDS ?= 0:300
 # The day on which the sandbox's rules are read: its leases and licences have ends.
 SANDBOX_DAY := 2026-11-22
 
-.PHONY: help up down test soak bench lint format venv system tools requirements clean
+.PHONY: help up down test pure soak bench lint format venv system tools requirements clean
 
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +33,10 @@ down: ## stop and remove the sandbox
 test: tools ## run the tests; says what it leaves out and why
 	@$(BIN)/python -m pytest $(ARGS)
 
-soak: tools ## run the long tests at full length: make soak SEEDS=0:1000
+pure: $(STAMPS)/venv ## run the tests of the pure core alone: seconds, and nothing but Python
+	@$(BIN)/python -m pytest -q -n auto -m "not sandbox and not tools and not slow and not registry" $(addprefix tests/,fleet catalog capacity policy plan) $(ARGS)
+
+soak: tools ## run the long tests at full length, and all that draws at random: make soak SEEDS=0:1000
 	@$(BIN)/python -m pytest -m "slow or seeded" --seeds $(SEEDS) $(ARGS)
 
 bench: $(STAMPS)/venv ## run the benchmarks
