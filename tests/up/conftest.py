@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import pytest
 
 from tests.sandbox.small_fleet import sweep
+from tests.up.well import H20, POOLS, assert_all_well, pool_of
 from tests.up.world import World, make_world
 
 
@@ -21,3 +23,24 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     finally:
         made.sandbox.run("down", "--name", made.sandbox.name)
         assert made.sandbox.traces() == []
+
+
+@pytest.fixture
+def well_again(world: World) -> Iterator[None]:
+    """A world that is deployed; whatever a test did to it, one more `up` makes it well and as it was declared."""
+    before = copy.deepcopy(world.fleet)
+    world.up()
+    yield
+    world.sandbox.run("up")
+    for host in H20:
+        world.sandbox.run("power", host, "on")
+        world.sandbox.run("fault", host, "--clear")
+    variables = {place: pool_of(world, *place).get("variables") for place in POOLS}
+    world.fleet.clear()
+    world.fleet.update(before)
+    for place, kept in variables.items():
+        if kept:  # taking a variable away would be one more change on each host
+            pool_of(world, *place)["variables"] = kept
+    world.declare()
+    world.up()
+    assert_all_well(world)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +62,7 @@ class World:
 
     sandbox: Sandbox
     fleet: dict[str, Any] = field(default_factory=dict)
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def root(self) -> Path:
@@ -97,6 +102,26 @@ class World:
     def up(self, *words: str, expect: int | None = 0) -> Ended:
         """`causeway up` without questions, on the day of the fleet."""
         return self.run("up", "--yes", "--as-of", AS_OF, *words, expect=expect)
+
+    @contextmanager
+    def going_up(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+        """`causeway up`, left running in a session of its own; nothing of it is left afterwards, whatever happened."""
+        self.began = datetime.now(UTC)
+        with (self.root / "up.log").open("ab") as log:
+            process = subprocess.Popen(
+                self.argv("up", "--yes", "--as-of", AS_OF, *words),
+                env=self.environ(),
+                cwd=self.root,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                kill_tree(process)
 
     def say(self, host: str, command: str) -> str:
         """What a command on a host prints, as root; the connection is closed afterwards."""
@@ -142,6 +167,38 @@ class World:
         names, values = (line.split() for line in done.stdout.splitlines() if line.startswith("Tcp:"))
         return int(dict(zip(names[1:], values[1:], strict=True))["ActiveOpens"])
 
+    def pulumi(self, cluster: str, *words: str, stdin: str | None = None) -> Any:
+        """What `pulumi` prints as JSON for a stack, in the environment that `causeway env` makes; None for nothing."""
+        environ = self.environ()
+        said = subprocess.run(self.argv("env", "--json"), env=environ, cwd=self.root, capture_output=True, check=True)
+        program = str(Path(sys.executable).with_name("pulumi"))
+        done = subprocess.run(
+            [program, *words, "--stack", f"{self.sandbox.name}.{cluster}"],
+            env=environ | json.loads(said.stdout)["variables"],
+            cwd=self.root,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+        return json.loads(done.stdout) if done.stdout.startswith("{") else None
+
+    def resources(self, cluster: str) -> list[dict[str, Any]]:
+        """A stack's resources."""
+        exported = self.pulumi(cluster, "stack", "export")
+        return list(exported["deployment"]["resources"])
+
+    def steps(self, cluster: str) -> list[dict[str, Any]]:
+        """What the run that is going has told of a stack's hosts so far."""
+        logs = self.root / ".causeway" / "logs"
+        newest = max(each for each in logs.iterdir() if not each.name.startswith("."))
+        file = newest / f"{self.sandbox.name}.{cluster}.up.events.jsonl"
+        text = file.read_text(encoding="utf-8") if file.is_file() else ""
+        told = [json.loads(line) for line in text.splitlines() if line.endswith("}")]
+        return [each for each in told if datetime.fromisoformat(each["at"]) >= self.began]
+
 
 def processes(word: str) -> list[int]:
     """Processes whose command line holds a word."""
@@ -155,6 +212,30 @@ def processes(word: str) -> list[int]:
         if word in words and state != "Z" and int(folder.name) != os.getpid():
             found.append(int(folder.name))
     return found
+
+
+def alive(pid: int, word: str) -> bool:
+    """Whether a process is there, does not only wait to be asked for its end, and has a word in its command line."""
+    return pid in processes(word)
+
+
+def kill_tree(process: subprocess.Popen[bytes]) -> None:
+    """`kill -9` of a command and of everything below it, as when its machine is lost."""
+    for pid in [*descendants(process.pid), process.pid]:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    process.wait(30)
+
+
+def descendants(pid: int) -> list[int]:
+    """Processes below a process, the lowest first."""
+    try:
+        lists = [file.read_text().split() for file in Path(f"/proc/{pid}/task").glob("*/children")]  # by thread
+    except OSError:
+        return []
+    return [each for words in lists for child in map(int, words) for each in [*descendants(child), child]]
 
 
 def make_world(folder: Path) -> World:
