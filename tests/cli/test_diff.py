@@ -130,7 +130,7 @@ def test_the_three_formats_say_the_same_change(causeway_diff: Diff) -> None:
     document = json.loads(documents[0])
     assert document["schema"] == "causeway/diff/v1"
     (changed,) = document["clusters"][0]["pools"][0]["variables"]
-    assert (changed["after"], changed["disruption"]) == ("6.2.30", "drain"), "as the role itself says, like in a preview"
+    assert (changed["after"], changed["disruption"]) == ("6.2.30", "drain"), "as the role says, like in a preview"
     assert str(tempfile.gettempdir()) not in documents[0]
 
 
