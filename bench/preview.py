@@ -154,7 +154,13 @@ def main() -> None:
             f"  {row['times']:.2f} times the empty program{goal}  {row['memory_mib']:.0f} MiB"
         )
     if options.out:
-        document = {"machine": f"{platform.machine()}, {os.cpu_count()} cores", "load": os.getloadavg(), "rows": rows}
+        day = time.strftime("%Y-%m-%d", time.gmtime())
+        document = {
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+            "day": day,
+            "load": os.getloadavg(),
+            "rows": rows,
+        }
         options.out.write_text(json.dumps(document, indent=1) + "\n")
 
 
