@@ -119,6 +119,20 @@ def test_a_secret_is_set_once_encrypted_and_never_on_a_command_line(
     assert again.result is Result.UNCHANGED
 
 
+@pytest.mark.parametrize("day", ["2026-11-22", "2026-12-01"], ids=["settings as wanted", "settings to change"])
+def test_a_wrong_passphrase_is_named_whichever_command_meets_it(workspace: Workspace, tmp_path: Path, day: str) -> None:
+    hidden = {HMAC_KEY: lambda: PLANTED}
+    (made,) = runs(workspace).run([StackTask(STACK, {"causeway:asOf": "2026-11-22"}, hidden, create=True)])
+    assert made.result is Result.UNCHANGED, made
+    other = tmp_path / "other"
+    other.write_text("not the one")
+    wrong = workspace.with_variables({"PULUMI_CONFIG_PASSPHRASE_FILE": str(other)})
+    (report,) = runs(wrong, Operation.PREVIEW).run([StackTask(STACK, {"causeway:asOf": day}, hidden)])
+    assert report.result is Result.FAILED
+    assert "the state's secrets cannot be read: " in report.reason, report
+    assert "PULUMI_CONFIG_PASSPHRASE_FILE to the one it was made with" in report.reason
+
+
 def test_the_passphrase_is_made_for_the_sandbox_alone_and_read_by_its_owner_alone(workspace: Workspace) -> None:
     file = workspace.home / "passphrase"
     assert file.stat().st_mode & 0o777 == 0o600

@@ -19,7 +19,7 @@ from causeway.stacks.engine import Engine
 from causeway.stacks.events import PROTECTED, Gathered
 from causeway.stacks.model import HostEnd, Operation, Result, StackReport, Standing, Told
 from causeway.stacks.progress import StackProgress, Tail
-from causeway.stacks.workspace import Workspace, last_line
+from causeway.stacks.workspace import Workspace
 
 POLL_S = 0.3
 REFUSED = "this stack from being changed"
@@ -166,7 +166,7 @@ class Runs:
             result, reason = Result.REFUSED, "protected capacity; nothing was touched"
         else:
             result = Result.PARTLY if gathered.finished and not self._options.only_looks else Result.FAILED
-            reason = "" if gathered.failed or gathered.told else last_line(str(error))
+            reason = "" if gathered.failed or gathered.told else self._workspace.why(task.name, error)
         return self._report(task, result, began, log, gathered, hosts, told, reason)
 
     def _report(

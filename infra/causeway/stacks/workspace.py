@@ -151,26 +151,11 @@ class Workspace:
         Args:
             wanted: plain settings; a different value is replaced.
             hidden: secret settings, with what makes a value where none is set.
-
-        Raises:
-            Permanent: the passphrase is not the one that the settings were made with.
         """
         kept = self._kept(stack.name)
         if all(kept.get(key) == value for key, value in wanted.items()) and hidden.keys() <= kept.keys():
             return  # asking the engine would start it, and decrypt what is not looked at
-        try:
-            present = stack.get_all_config()
-        except CommandError as error:
-            said = last_line(str(error))
-            if "passphrase" not in said.lower():
-                raise
-            raise Permanent(
-                "wrong-passphrase",
-                f"the state's secrets cannot be read: {said}",
-                subject=stack.name,
-                where=self.backend,
-                hint="set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one it was made with",
-            ) from error
+        present = stack.get_all_config()
         for key, value in wanted.items():
             if key not in present or present[key].value != value:
                 self._set(stack.name, engine, key, value, secret=False)
@@ -189,6 +174,21 @@ class Workspace:
     def _set(self, stack: str, engine: Engine, key: str, value: str, *, secret: bool) -> None:
         kind = "--secret" if secret else "--plaintext"
         engine.fed(["config", "set", key, kind, "--stack", stack], str(self.folder), self.variables, value)
+
+    def why(self, stack: str, error: CommandError) -> str:
+        """Why a command of the engine failed: what it said last, or what to do about it where that is known."""
+        said = last_line(str(error))
+        if "passphrase" not in said.lower():
+            return said
+        return str(
+            Permanent(
+                "wrong-passphrase",
+                f"the state's secrets cannot be read: {said}",
+                subject=stack,
+                where=self.backend,
+                hint="set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one it was made with",
+            )
+        )
 
     def locks(self, stack: str) -> tuple[Lock, ...]:
         """Locks of a stack; none where the backend keeps them itself."""
