@@ -133,8 +133,8 @@ class Bench:
     def probe(self) -> None:
         """Causeway's probe of all hosts."""
         groups = yaml.safe_load((self.folder / "hosts.yaml").read_text(encoding="utf-8"))
-        hosts = {name: {**own} for name, own in _hosts(groups).items()}
-        found = OpenSshTransport(self.folder / "home", environment=self.environment).probe(hosts, lambda: False)
+        transport = OpenSshTransport(self.folder / "home", environment=self.environment)
+        found = transport.probe(_hosts(groups), lambda: False)
         silent = {name: facts.unreachable for name, facts in found.items() if facts.facts is None}
         if silent or not found:
             raise SystemExit(f"no answer: {silent}")

@@ -122,7 +122,7 @@ def _read_by(rule: str, path: tuple[str | int, ...], document: Document) -> bool
     return not own_entity and (rule not in reads or path[1] in reads[rule])
 
 
-def _catalogwithout(catalog: Catalog, accelerator: str, **facts: Any) -> Catalog:
+def _catalog_without(catalog: Catalog, accelerator: str, **facts: Any) -> Catalog:
     entry = catalog.accelerators[accelerator].model_copy(update=facts)
     return dataclasses.replace(catalog, accelerators=MappingProxyType({**catalog.accelerators, accelerator: entry}))
 
@@ -137,7 +137,7 @@ def test_no_export_rule_passes_an_accelerator_without_figures(base: LoadedFleet,
         {"vendor": "nobody"},
     )
     for facts in removals:
-        changed = _catalogwithout(catalog, accelerator, **facts)
+        changed = _catalog_without(catalog, accelerator, **facts)
         found = evaluate(base, changed, capacity, cost, ON)
         classified = [
             f for f in found if f.rule == "export-classification" and f.evidence["accelerator"] == accelerator
@@ -149,7 +149,7 @@ def test_no_export_rule_passes_an_accelerator_without_figures(base: LoadedFleet,
 
 def test_the_h20_does_not_pass_as_small_without_its_die_area(base: LoadedFleet) -> None:
     capacity, catalog = compute(base), load_catalog()
-    changed = _catalogwithout(catalog, "h20", die_area_mm2=Fact[float]())
+    changed = _catalog_without(catalog, "h20", die_area_mm2=Fact[float]())
     found = evaluate(base, changed, capacity, cost_report(base, capacity, ON), ON)
     subject = "cn-north-inference/h20"
     verdicts = {f.rule: f.verdict for f in found if f.subject == subject}

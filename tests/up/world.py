@@ -167,28 +167,22 @@ class World:
         names, values = (line.split() for line in done.stdout.splitlines() if line.startswith("Tcp:"))
         return int(dict(zip(names[1:], values[1:], strict=True))["ActiveOpens"])
 
-    def pulumi(self, cluster: str, *words: str, stdin: str | None = None) -> Any:
-        """What `pulumi` prints as JSON for a stack, in the environment that `causeway env` makes; None for nothing."""
+    def resources(self, cluster: str) -> list[dict[str, Any]]:
+        """A stack's resources, as `pulumi stack export` tells them in the environment that `causeway env` makes."""
         environ = self.environ()
         said = subprocess.run(self.argv("env", "--json"), env=environ, cwd=self.root, capture_output=True, check=True)
         program = str(Path(sys.executable).with_name("pulumi"))
         done = subprocess.run(
-            [program, *words, "--stack", f"{self.sandbox.name}.{cluster}"],
+            [program, "stack", "export", "--stack", f"{self.sandbox.name}.{cluster}"],
             env=environ | json.loads(said.stdout)["variables"],
             cwd=self.root,
-            input=stdin,
             capture_output=True,
             text=True,
             check=False,
             timeout=120,
         )
-        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
-        return json.loads(done.stdout) if done.stdout.startswith("{") else None
-
-    def resources(self, cluster: str) -> list[dict[str, Any]]:
-        """A stack's resources."""
-        exported = self.pulumi(cluster, "stack", "export")
-        return list(exported["deployment"]["resources"])
+        assert done.returncode == 0, f"{cluster}: {done.stdout}{done.stderr}"
+        return list(json.loads(done.stdout)["deployment"]["resources"])
 
     def steps(self, cluster: str) -> list[dict[str, Any]]:
         """What the run that is going has told of a stack's hosts so far."""
