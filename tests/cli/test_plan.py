@@ -77,7 +77,7 @@ def test_a_host_that_is_out_of_service_is_shown_with_its_reason(causeway: Run, f
 
 
 def test_what_looks_like_a_secret_is_not_shown(causeway: Run, fleet: Path) -> None:
-    own = "{cn-asc-02: {variables: {ascend_driver__password: hunter2-of-a-host}}}"
+    own = "{cn-asc-02: {variables: {our_registry__password: hunter2-of-a-host}}}"
     change(fleet, "host_overrides: {}", f"host_overrides: {own}")
     change(fleet, "    values: {}", "    values: {auth: {password: hunter2-of-a-release}}")
     for arguments in ((NORTH,), ("--json",)):

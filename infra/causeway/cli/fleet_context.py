@@ -77,13 +77,15 @@ class FleetContext:
 
     @cached_property
     def catalog(self) -> Catalog:
-        """The catalog with the fleet's own entries; raises what the fleet names and the catalog has not."""
+        """The catalog with the fleet's own entries; raises what the fleet names and catalog or roles have not."""
         from causeway.catalog import load_catalog, references  # noqa: PLC0415 - see the module
+        from causeway.plan import role_variables  # noqa: PLC0415 - see the module
 
         loaded = self.loaded
         with self.timed("catalog"):
             catalog = load_catalog(loaded.fleet.catalog, loaded.marks)
             references.check(loaded, catalog)
+            role_variables.check(loaded, assets.playbooks())
         return catalog
 
     @cached_property

@@ -11,6 +11,7 @@ from causeway.capacity.money import cost_report
 from causeway.capacity.offer import Capacity, compute
 from causeway.catalog import Catalog, load_catalog, references
 from causeway.fleet.load import LoadedFleet, load_fleet
+from causeway.plan import role_variables
 from causeway.plan.build import Sources, build
 from causeway.plan.model import FleetPlan
 from causeway.plan.playbook_code import code_of
@@ -41,6 +42,7 @@ def planned(folder: Path, on: date, shown: str | None = None) -> PlannedFleet:
     loaded = load_fleet(folder, shown)
     catalog = load_catalog(loaded.fleet.catalog, loaded.marks)
     references.check(loaded, catalog)
+    role_variables.check(loaded, assets.playbooks())
     capacity = compute(loaded)
     cost = cost_report(loaded, capacity, on)
     findings = evaluate(loaded, catalog, capacity, cost, on)
