@@ -12,7 +12,7 @@ from typing import Any, Literal
 from causeway.errors import CausewayError
 from causeway.hosts import states
 from causeway.hosts.look import probe
-from causeway.hosts.model import OUT_OF_SERVICE, HostFacts, Phase, PoolSpec, Surroundings
+from causeway.hosts.model import OUT_OF_SERVICE, HostFacts, PoolSpec, Surroundings
 from causeway.hosts.play import play
 from causeway.hosts.session import NO_WAVE, Session, open_session
 from causeway.hosts.stamp import stamp_of
@@ -47,7 +47,7 @@ def look(
     session = open_session(spec, before, around)
     wanted = [name for name in session.hosts if name in set(names)]
     asked = [name for name in wanted if session.hosts[name].desired != OUT_OF_SERVICE]
-    session.say("", Phase.PENDING, f"looks at {len(asked)} host{'s' if len(asked) != 1 else ''}")
+    session.look_at(len(asked))
     facts = probe(session, asked)
     found = {name: _state(session, facts[name]) if name in facts else session.states[name] for name in wanted}
     if level == "check":

@@ -39,7 +39,7 @@ def converge(spec: PoolSpec, before: Mapping[str, str], names: Sequence[str], ar
         session.variables(name, "none")  # a secret without a value is told before any host is touched
     session.journal.append(around.now(), session.run, "begin", target=session.target, hosts=len(wanted))
     _tell_damage(session)
-    session.say("", Phase.PENDING, f"looks at {len(wanted)} host{'s' if len(wanted) != 1 else ''}")
+    session.look_at(len(wanted))
     cluster = read_nodes(session)
     found = candidates(session, wanted, cluster)
     todo = {host.name for host in found}

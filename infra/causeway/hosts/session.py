@@ -63,6 +63,10 @@ class Session:
             Progress(now, spec.stack, spec.pool, name, phase, wave.number, wave.count, text),
         )
 
+    def look_at(self, count: int) -> None:
+        """Tell that so many hosts are looked at."""
+        self.say("", Phase.PENDING, f"looks at {count} host{'s' if count != 1 else ''}")
+
     def mark(self, phase: Phase, *, cordoned: bool) -> RolloutMark:
         """The annotation of a node in a phase."""
         return RolloutMark(self.run, str(phase), self.around.now().isoformat(timespec="seconds"), cordoned)
