@@ -94,6 +94,7 @@ def ssh_config(layout: Layout, hosts: tuple[HostSpec, ...]) -> str:
             f"  ProxyCommand {python} -I -S {script} {quoted(layout.dialer_socket)} %h %p\n"
             "  ProxyUseFdpass yes\n"
             f"  ControlPath {quoted(layout.control_paths)}/%C\n"
+            "  KexAlgorithms curve25519-sha256\n"  # 0.1 s of processor time less than a post-quantum exchange
             "  ServerAliveInterval 5\n"
             "  ServerAliveCountMax 3\n"
         )
