@@ -1,9 +1,11 @@
-"""What `causeway up` survives of itself: interrupts, another run, kills. One more `up` finishes the job."""
+"""What `causeway up` survives of itself: interrupts, kills, lost machines, damaged files. One more `up` finishes."""
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -11,7 +13,7 @@ import time
 import pytest
 
 from tests.up.well import H20, assert_all_well, changed, installs, upgraded
-from tests.up.world import World, alive, descendants, kill_tree
+from tests.up.world import STAMP, World, alive, descendants, kill_tree, make_second_clone
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.tools, pytest.mark.slow, pytest.mark.usefixtures("well_again")]
@@ -81,3 +83,55 @@ def test_whatever_is_killed_whenever_one_more_up_finishes(world: World, seed: in
     assert set(again.results().values()) <= {"done", "unchanged"}, again.text
     assert {host: installs(world, host) - before[host] for host in H20} == dict.fromkeys(H20, int(upgrade))
     assert_all_well(world)
+
+
+def test_the_first_machine_lost_a_second_clone_goes_on(world: World) -> None:
+    changed(world)
+    with world.going_up() as process:
+        reached(world)
+        kill_tree(process)
+    clone = make_second_clone(world)
+    try:
+        again = clone.up()
+        assert set(again.results().values()) <= {"done", "unchanged"}, again.text
+        assert_all_well(world)
+    finally:
+        shutil.rmtree(clone.root)
+
+
+def test_a_corrupt_journal_stamp_and_state_cost_a_run_and_nothing_else(world: World) -> None:
+    before = {host: installs(world, host) for host in H20}
+    (journal,) = (world.root / ".causeway" / "journal").rglob("*east*/h20.jsonl")
+    with journal.open("ab") as file:
+        file.write(b"\0\xff half a li")
+    world.say("h20-01", f"echo '{{' > {STAMP}")
+    exported = world.pulumi("east", "stack", "export")
+    (pool,) = (each for each in exported["deployment"]["resources"] if each["type"] == "causeway:index:Baseline")
+    pool["outputs"]["state"] = {"h20-02": "no such state", "h20-03": "ok"}
+    world.pulumi("east", "stack", "import", stdin=json.dumps(exported))
+    again = world.up()
+    assert again.stack("east")["result"] == "done", again.text
+    assert {host: installs(world, host) for host in H20} == before
+    assert_all_well(world)
+    assert world.up().results() == {"east": "unchanged", "west": "unchanged"}
+
+
+def test_an_older_state_imported_is_made_true_again_without_touching_what_is_right(world: World) -> None:
+    older = world.pulumi("east", "stack", "export")
+    changed(world)
+    world.up()
+    stamps = {host: world.stamp(host) for host in H20}
+    world.pulumi("east", "stack", "import", stdin=json.dumps(older))
+    again = world.up()
+    assert again.stack("east")["result"] == "done"
+    assert {host: world.stamp(host) for host in H20} == stamps, "the hosts' stamps are the truth"
+    assert world.up().results() == {"east": "unchanged", "west": "unchanged"}
+
+
+def test_a_destroyed_stack_leaves_hosts_with_their_drivers_and_up_adopts_them(world: World) -> None:
+    stamps = {host: world.stamp(host) for host in H20}
+    world.run("destroy", "east", "--yes")
+    assert world.kubectl("east", "get", "deployments,daemonsets", "-A")["items"] == []
+    assert {host: world.stamp(host) for host in H20} == stamps
+    world.up()
+    assert {host: world.stamp(host) for host in H20} == stamps, "what is right is adopted, not done again"

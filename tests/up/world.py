@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,6 +64,7 @@ class World:
 
     sandbox: Sandbox
     fleet: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, str] = field(default_factory=dict)
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -77,7 +80,7 @@ class World:
         """The environment of a user who has set nothing but what the world says."""
         own = ("PULUMI_", "ANSIBLE_", "KUBECONFIG", "CAUSEWAY_SSH_CONFIG")
         kept = {name: value for name, value in self.sandbox.environ.items() if not name.startswith(own)}
-        return {**kept, **more}
+        return {**kept, **self.extra, **more}
 
     def argv(self, command: str, *words: str) -> list[str]:
         """A command of `causeway` on this fleet."""
@@ -137,6 +140,9 @@ class World:
 
     def kubectl(self, cluster: str, *words: str) -> Any:
         """What `kubectl ... -o json` says."""
+        return json.loads(self._kubectl(cluster, *words, "-o", "json"))
+
+    def _kubectl(self, cluster: str, *words: str, stdin: str | None = None) -> str:
         argv = [
             str(Path(sys.executable).with_name("kubectl")),
             "--kubeconfig",
@@ -144,12 +150,22 @@ class World:
             "--context",
             cluster,
             *words,
-            "-o",
-            "json",
         ]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, input=stdin)
         assert done.returncode == 0, f"{argv}: {done.stderr}"
-        return json.loads(done.stdout)
+        return done.stdout
+
+    def apply(self, cluster: str, document: dict[str, Any]) -> None:
+        """Create an object."""
+        self._kubectl(cluster, "apply", "-f", "-", stdin=json.dumps(document))
+
+    def remove(self, cluster: str, kind: str, namespace: str, name: str) -> None:
+        """Delete an object, if it is there."""
+        self._kubectl(cluster, "delete", kind, "-n", namespace, name, "--ignore-not-found")
+
+    def pods(self, cluster: str, selector: str) -> list[dict[str, Any]]:
+        """Pods with these labels, in every namespace."""
+        return list(self.kubectl(cluster, "get", "pods", "-A", "-l", selector)["items"])
 
     def node(self, cluster: str, host: str) -> dict[str, Any]:
         """A host's node."""
@@ -167,22 +183,28 @@ class World:
         names, values = (line.split() for line in done.stdout.splitlines() if line.startswith("Tcp:"))
         return int(dict(zip(names[1:], values[1:], strict=True))["ActiveOpens"])
 
-    def resources(self, cluster: str) -> list[dict[str, Any]]:
-        """A stack's resources, as `pulumi stack export` tells them in the environment that `causeway env` makes."""
+    def pulumi(self, cluster: str, *words: str, stdin: str | None = None) -> Any:
+        """What `pulumi` prints as JSON for a stack, in the environment that `causeway env` makes; None for nothing."""
         environ = self.environ()
         said = subprocess.run(self.argv("env", "--json"), env=environ, cwd=self.root, capture_output=True, check=True)
         program = str(Path(sys.executable).with_name("pulumi"))
         done = subprocess.run(
-            [program, "stack", "export", "--stack", f"{self.sandbox.name}.{cluster}"],
+            [program, *words, "--stack", f"{self.sandbox.name}.{cluster}"],
             env=environ | json.loads(said.stdout)["variables"],
             cwd=self.root,
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,
             timeout=120,
         )
-        assert done.returncode == 0, f"{cluster}: {done.stdout}{done.stderr}"
-        return list(json.loads(done.stdout)["deployment"]["resources"])
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+        return json.loads(done.stdout) if done.stdout.startswith("{") else None
+
+    def resources(self, cluster: str) -> list[dict[str, Any]]:
+        """A stack's resources."""
+        exported = self.pulumi(cluster, "stack", "export")
+        return list(exported["deployment"]["resources"])
 
     def steps(self, cluster: str) -> list[dict[str, Any]]:
         """What the run that is going has told of a stack's hosts so far."""
@@ -243,3 +265,23 @@ def make_world(folder: Path) -> World:
     world = World(sandbox, content)
     world.declare()
     return world
+
+
+def make_second_clone(world: World) -> World:
+    """The same declaration in another folder, with the first one's backend, passphrase and access, and nothing else."""
+    root = world.root.with_name(f"{world.root.name}-second")
+    folder = root / "inventory" / world.sandbox.folder.name
+    shutil.copytree(world.sandbox.folder, folder)
+    for file in [world.root / "Pulumi.yaml", *world.root.glob("Pulumi.*.yaml")]:
+        shutil.copy(file, root / file.name)
+    home, first = root / ".causeway", world.root / ".causeway"
+    place = world.sandbox.place
+    extra = {
+        "PULUMI_BACKEND_URL": (first / "state").as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(first / "passphrase"),
+        "KUBECONFIG": str(place.home / "kubeconfig"),
+        "CAUSEWAY_SSH_CONFIG": str(place.ssh_config),
+        "CAUSEWAY_HOME": str(home),
+    }
+    sandbox = Sandbox(world.sandbox.name, folder, dict(world.sandbox.environ))
+    return World(sandbox, copy.deepcopy(world.fleet), extra)
