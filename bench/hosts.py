@@ -208,7 +208,7 @@ def _hosts(group: Any) -> dict[str, dict[str, Any]]:
 
 def compare(
     part: str, mine: Callable[[], None], plain: Callable[[], None], prepare: Callable[[], None], runs: int
-) -> Mapping[str, Any]:
+) -> dict[str, Any]:
     """Alternate two ways to do the same, and compare their medians."""
     seconds: dict[str, list[float]] = {"causeway": [], "ansible": []}
     for run in range(runs):
@@ -231,15 +231,18 @@ def compare(
     }
 
 
-def measure(bench: Bench, parts: list[str], runs: int) -> list[Mapping[str, Any]]:
+def measure(bench: Bench, parts: list[str], hosts: int, runs: int) -> list[dict[str, Any]]:
     """Measure the parts, each told as soon as it is there."""
-    rows: list[Mapping[str, Any]] = []
+    rows: list[dict[str, Any]] = []
+    day = time.strftime("%Y-%m-%d", time.gmtime())
 
-    def keep(row: Mapping[str, Any]) -> None:
-        rows.append(row)
-        print(json.dumps(row), flush=True)
+    def keep(row: dict[str, Any]) -> None:
+        rows.append({**row, "hosts": hosts, "runs": runs, "day": day})
+        print(json.dumps(rows[-1]), flush=True)
 
     if "probe" in parts:
+        bench.probe()  # both once unmeasured: the hosts have only just booted
+        bench.setup()
         keep(compare("probe", bench.probe, bench.setup, lambda: None, runs))
     if "first" in parts:
         keep(compare("first", bench.first, bench.site, bench.fresh, runs))
@@ -255,7 +258,7 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, default=24, help="hosts of the sandbox")
     parser.add_argument("--runs", type=int, default=5, help="measurements of each way")
     parser.add_argument("--only", choices=PARTS, action="append", help="measure this; may be said more than once")
-    parser.add_argument("--out", type=Path, help="file for the result as JSON")
+    parser.add_argument("--out", type=Path, help="file for the result as JSON; it keeps what was not measured now")
     options = parser.parse_args()
     if os.geteuid() != 0:
         print("left out: the sandbox's hosts need root")
@@ -264,10 +267,13 @@ def main() -> None:
         bench = Bench(Path(scratch), options.hosts)
         try:
             bench.begin()
-            rows = measure(bench, options.only or list(PARTS), options.runs)
+            rows = measure(bench, options.only or list(PARTS), options.hosts, options.runs)
         finally:
             bench.end()
     if options.out:
+        before = json.loads(options.out.read_text(encoding="utf-8"))["rows"] if options.out.is_file() else []
+        measured = {row["what"] for row in rows}
+        rows = [*(row for row in before if row["what"] not in measured), *rows]
         peak = {
             who: round(resource.getrusage(kind).ru_maxrss / 1024, 1)
             for who, kind in (("own", resource.RUSAGE_SELF), ("largest_child", resource.RUSAGE_CHILDREN))
@@ -275,10 +281,7 @@ def main() -> None:
         about = {
             "python": platform.python_version(),
             "processors": os.cpu_count() or 0,
-            "hosts": options.hosts,
-            "runs": options.runs,
             "forks": FORKS,
-            "day": time.strftime("%Y-%m-%d", time.gmtime()),
         }
         text = json.dumps({"benchmark": "hosts", **about, "peak_mb": peak, "rows": rows}, indent=2)
         options.out.write_text(text + "\n", encoding="utf-8")
