@@ -285,7 +285,9 @@ def test_traffic_is_taken_off_a_backend_that_only_this_node_serves_and_given_bac
     assert data() == {}
 
 
-def test_an_api_server_that_is_away_is_told_within_seconds(new_name: Callable[[], str]) -> None:
+@pytest.fixture
+def away() -> ClusterNodes:
+    """Nodes of a cluster whose API server nobody has started."""
     kubeconfig = json.dumps(
         {
             "apiVersion": "v1",
@@ -296,10 +298,19 @@ def test_an_api_server_that_is_away_is_told_within_seconds(new_name: Callable[[]
             "users": [{"name": "gone", "user": {}}],
         }
     )
+    return ClusterNodes(Api(Access(kubeconfig=kubeconfig)))
+
+
+def test_an_api_server_that_is_away_is_told_within_seconds(away: ClusterNodes) -> None:
     started = time.monotonic()
     with pytest.raises(Retryable, match="nobody listens there"):
-        ClusterNodes(Api(Access(kubeconfig=kubeconfig))).read(["one"])
+        away.read(["one"])
     assert time.monotonic() - started < 10
+
+
+def test_a_node_of_which_nobody_can_tell_what_stays_on_it_is_not_drained(away: ClusterNodes) -> None:
+    with pytest.raises(Retryable, match="nobody listens there"):
+        away.drain("one", 1, lambda: False)
 
 
 def test_wrong_credentials_are_permanent_and_a_secret_kubeconfig_is_never_told(live: Live) -> None:

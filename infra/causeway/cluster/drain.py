@@ -38,7 +38,7 @@ def drain(api: Api, node: str, seconds: float, cancelled: Callable[[], bool]) ->
     """Evict until the node is empty, or a deadline.
 
     Raises:
-        Retryable: the API server was away for half a minute.
+        Retryable: the API server was away for half a minute, or at the deadline.
         Permanent: it does not let us evict.
     """
     deadline = time.monotonic() + seconds
@@ -52,9 +52,10 @@ def drain(api: Api, node: str, seconds: float, cancelled: Callable[[], bool]) ->
                 _try(api, pod, state)
             away_since = None
         except Retryable:
-            away_since = away_since or time.monotonic()
-            if time.monotonic() - away_since > _AWAY_S:
-                raise
+            now = time.monotonic()
+            away_since = away_since or now
+            if now - away_since > _AWAY_S or now >= deadline:
+                raise  # what stays there is not known
         done = away_since is None and not staying
         only_orphans = bool(staying) and all(_orphan(pod) for pod in staying) and away_since is None
         if done or only_orphans or cancelled() or time.monotonic() >= deadline:

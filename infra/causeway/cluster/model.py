@@ -77,7 +77,10 @@ class Drained:
 
 
 class Nodes(Protocol):
-    """What a rollout asks of a cluster's nodes. Calls are bounded in time; `Retryable` when the API is away."""
+    """What a rollout asks of a cluster's nodes. Calls are bounded in time; `Retryable` when the API is away.
+
+    Those that wait (`drain`, `wait_...`) bear an API that is away for half a minute by themselves.
+    """
 
     def read(self, names: Sequence[str]) -> Mapping[str, NodeState]:
         """The nodes among `names` that exist."""

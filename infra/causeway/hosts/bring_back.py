@@ -65,9 +65,7 @@ def _back(session: Session, nodes: Nodes, name: str, wave: Wave) -> str:
         patiently(lambda: nodes.mark(name, session.mark(Phase.VERIFIED, cordoned=_ours(node.mark))), around)
     if resource is not None and expected and node.plugin_expected:
         session.say(name, Phase.VERIFIED, f"waits until its node offers {expected} of {resource}", wave)
-        offered = patiently(
-            lambda: nodes.wait_allocatable(name, resource, expected, ALLOCATABLE_S, around.cancelled), around
-        )
+        offered = nodes.wait_allocatable(name, resource, expected, ALLOCATABLE_S, around.cancelled)
         if offered < expected and around.cancelled():
             return f"{_CANCELLED}stopped while its node offered {offered} of {expected} {resource}"
         if offered < expected:

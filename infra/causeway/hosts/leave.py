@@ -91,7 +91,7 @@ def _emptied(session: Session, nodes: Nodes, host: Candidate, wave: Wave) -> str
     _warn_workloads(session, nodes, name, wave)
     session.say(name, Phase.CORDONED, "waits for its workloads to leave", wave)
     seconds = spec.rollout.drain_timeout.total_seconds()
-    drained = patiently(lambda: nodes.drain(name, seconds, around.cancelled), around)
+    drained = nodes.drain(name, seconds, around.cancelled)
     if around.cancelled():
         return "cancelled"
     dead = host.node is not None and not host.node.ready
@@ -100,7 +100,7 @@ def _emptied(session: Session, nodes: Nodes, host: Candidate, wave: Wave) -> str
     mark(Phase.DRAINED)
     session.say(name, Phase.DRAINED, "device plugin and exporter leave", wave)
     patiently(lambda: nodes.operands(name, on=False), around)
-    left = patiently(lambda: nodes.wait_operands_gone(name, OPERANDS_GONE_S, around.cancelled), around)
+    left = nodes.wait_operands_gone(name, OPERANDS_GONE_S, around.cancelled)
     if around.cancelled():
         return "cancelled"
     if left and not dead:
