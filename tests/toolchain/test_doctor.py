@@ -66,6 +66,14 @@ def test_a_missing_tool_gets_status_1_and_a_fix(tmp_path: Path) -> None:
     assert ">=4.3.0,<5 is needed" in check["detail"]
 
 
+def test_what_the_same_is_done_without_is_optional(tmp_path: Path) -> None:
+    folder = all_good(tmp_path / "all")
+    (folder / "causeway-render").unlink()
+    done = doctor(tmp_path / "env", folder, "--json")
+    check = by_name(json.loads(done.stdout))["causeway-render"]
+    assert (done.returncode, check["status"], check["needed"]) == (0, "missing", False)
+
+
 def test_an_outdated_tool_is_told_with_its_path_and_version(tmp_path: Path) -> None:
     folder = all_good(tmp_path / "all")
     printing(folder / "etcd", "etcd Version: 3.5.9")

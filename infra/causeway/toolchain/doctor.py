@@ -127,15 +127,17 @@ def _tool(located: Located) -> Check:
         )
     first = located.candidates[0] if located.candidates else None
     unfit = first is not None and first.verdict is not Verdict.INCOMPLETE
+    elsewhere = f"put {tool.name} {tool.accepts} on PATH: {tool.official}" if tool.needed else ""
     return Check(
         tool.purpose,
         tool.name,
         tool.what,
         Status.UNFIT if unfit else Status.MISSING,
+        needed=tool.needed,
         version=str(first.version) if first and first.version else "",
         path=str(first.path) if first else "",
         detail=shortcoming(located),
-        fix="make tools" if checkout() else f"put {tool.name} {tool.accepts} on PATH: {tool.official}",
+        fix="make tools" if checkout() else elsewhere,
     )
 
 

@@ -71,6 +71,8 @@ class Tool(_Entry):
     ships_with: str = ""
     """Another tool in whose official distribution this one lies: it then has that tool's version."""
     companions: tuple[Companion, ...] = ()
+    needed: bool = True
+    """False where the same is done without it, in more time."""
     official: str
     """Where the project's own binaries are found, in words."""
 
