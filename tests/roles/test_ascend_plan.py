@@ -83,7 +83,6 @@ def wanted(**values: Any) -> dict[str, Any]:
         "group": "HwHiAiUser",
         "cann_options": ["--install"],
         "runtime_options": [],
-        "hook": True,
         "ports": {},
         "configured": {},
         "flashed_boot": "",
@@ -138,6 +137,17 @@ def test_firmware_waits_where_the_driver_on_the_disk_is_not_the_one_that_is_load
 
 def test_a_driver_that_does_not_load_is_installed_again() -> None:
     assert order(ascend.plan(facts(**OLD, loaded=None, devices=[]), wanted())) == ["driver"]
+
+
+def test_hosts_that_need_different_steps_share_none_that_one_of_them_has_earlier() -> None:
+    fresh = ascend.plan(facts(None, None), wanted())["boards"]
+    other = ascend.plan(facts(OLD["driver"], "7.1.0"), wanted(**OLD))["boards"]
+    assert [step["part"] for step in other] == ["firmware"]
+    assert {key: fresh[1][key] for key in ("part", "file", "options")} == {
+        key: other[0][key] for key in ("part", "file", "options")
+    }
+    assert fresh[1] != other[0]
+    assert fresh == ascend.plan(facts(None, None), wanted())["boards"]
 
 
 def test_cann_wants_all_its_parts_at_one_version() -> None:

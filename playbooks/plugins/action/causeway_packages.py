@@ -15,11 +15,15 @@ name: causeway_packages
 short_description: Packages of the distribution, predictable before the first update of its lists
 description:
   - Compares first. Where all are there, nothing else runs. In check mode the comparison is the prediction.
+  - In check mode it adds what it would install to C(ansible_facts.causeway__packages_coming), since tasks that follow
+    find it missing on the host.
   - Vendors' packages with exact versions are C(causeway_apt_plan)'s business.
 options:
   names: {description: Packages to have., required: true, type: list, elements: str}
   manager: {description: How the host installs packages., choices: [apt, dnf, yum], required: true, type: str}
 """
+
+COMING = "causeway__packages_coming"
 
 
 class ActionModule(ActionBase):
@@ -43,7 +47,9 @@ class ActionModule(ActionBase):
         lacking = sorted(set(given["names"]) - set(compared["installed"]))
         diff = {"before": "", "after": "".join(f"{name}\n" for name in lacking)}
         if self._task.check_mode:
-            return {"changed": True, "diff": diff, "lacking": lacking}
+            before = list((task_vars or {}).get("ansible_facts", {}).get(COMING) or [])
+            coming = list(dict.fromkeys([*before, *lacking]))
+            return {"changed": True, "diff": diff, "lacking": lacking, "ansible_facts": {COMING: coming}}
         arguments = {"name": lacking, "update_cache": True, "install_recommends": False, "lock_timeout": 300}
         return {**self._module("ansible.builtin.apt", arguments, task_vars), "diff": diff}
 

@@ -36,13 +36,14 @@ def plan(facts: Facts, wanted: Wanted) -> dict[str, Any]:
         facts: the host's facts, schema causeway/host-facts/v1.
         wanted: `driver`, `firmware`, `toolkit`, `container_toolkit` (versions; empty is not asked), `parts` (of CANN),
             `files` (file name by part, with `{version}`), `user`, `group`, `cann_options`, `runtime_options`, `ports`
-            (address, netmask and gateway by device), `configured` (the same as the host has it), `hook` (whether the
-            container runtime has to know Ascend's), `flashed_boot` (id of the boot in which Causeway flashed last).
+            (address, netmask and gateway by device), `configured` (the same as the host has it), `flashed_boot` (id of
+            the boot in which Causeway flashed last).
 
     Returns:
         `boards`, `cann`, `runtime`: what to install, in order, each `part`, `file`, `version`, `title`, the installer's
-        `options` and its word of `success`; `ports`: devices whose addresses are to be set; `deferred`: why the
-        firmware has to wait for a reboot; `disruption`, `summary`, `reboot_reasons`.
+        `options`, its word of `success`, and where there are several the one that it comes `after`; `ports`: devices
+        whose addresses are to be set; `deferred`: why the firmware has to wait for a reboot; `disruption`, `summary`,
+        `reboot_reasons`.
     """
     boards, deferred = _boards(facts, wanted)
     cann, runtime = _cann(facts, wanted), _runtime(facts, wanted)
@@ -54,8 +55,8 @@ def plan(facts: Facts, wanted: Wanted) -> dict[str, Any]:
     parts = [f"{step['part']} {step['version']}" for step in (*boards, *cann, *runtime)]
     kinds = ["reboot"] * bool(boards) + ["drain"] * bool(ports) + ["restart"] * bool(runtime)
     return {
-        "boards": boards,
-        "cann": cann,
+        "boards": _in_turn(boards),
+        "cann": _in_turn(cann),
         "runtime": runtime,
         "ports": ports,
         "deferred": deferred,
@@ -63,6 +64,19 @@ def plan(facts: Facts, wanted: Wanted) -> dict[str, Any]:
         "summary": ", ".join([*parts, *([f"addresses of {len(ports)} NPUs"] if ports else [])]),
         "reboot_reasons": _reboot_reasons(facts, wanted, boards, deferred),
     }
+
+
+def _in_turn(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Each step with the one before it on this host.
+
+    Ansible runs an include once for all hosts that have the very same one, at the turn of the first of them: a fresh
+    host beside one that is upgraded would get its firmware before its driver. With `after` hosts share what they come
+    to by the same way.
+    """
+    found: list[dict[str, Any]] = []
+    for step in steps:
+        found.append({**step, "after": found[-1] if found else None})
+    return found
 
 
 def _other_keys(port: Mapping[str, Any], has: Mapping[str, Any]) -> list[str]:
@@ -129,7 +143,7 @@ def _runtime(facts: Facts, wanted: Wanted) -> list[dict[str, Any]]:
     version, has = wanted["container_toolkit"], facts["driver"]["container_toolkit"]
     if not version:
         return []
-    hooked = not wanted["hook"] or HOOK in facts["container_runtime"]["hooks"]
+    hooked = HOOK in facts["container_runtime"]["hooks"]
     if has == version and hooked:
         return []
     action = "--upgrade" if has is not None and hooked else "--install"
@@ -353,7 +367,7 @@ def _runtime_faults(facts: Facts, wanted: Wanted) -> list[str]:
             f"runtime-version: Ascend Docker Runtime {has or 'none'} is installed and {version} is wanted; "
             f"to do: {READ_LOG}, and run again"
         )
-    if version and wanted["hook"] and HOOK not in facts["container_runtime"]["hooks"]:
+    if version and HOOK not in facts["container_runtime"]["hooks"]:
         found.append(
             "runtime-hook: no container runtime of the host knows `ascend`, so containers would start without NPUs; "
             "to do: run again, and see who else writes the runtime's configuration"
