@@ -202,6 +202,36 @@ def test_of_an_in_house_chip_the_devices_are_listed_and_nothing_is_claimed(
     assert healthy(found) == [None, None]
 
 
+def test_ports_of_the_hosts_own_cards_are_told(facts_module: ModuleType, bare: FakeHost) -> None:
+    for card, layer, state in (("mlx5_0", "InfiniBand", "4: ACTIVE"), ("mlx5_1", "Ethernet", "1: DOWN")):
+        bare.put(f"sys/class/infiniband/{card}/ports/1/link_layer", f"{layer}\n")
+        bare.put(f"sys/class/infiniband/{card}/ports/1/state", f"{state}\n")
+    bare.put("sys/class/infiniband/mlx5_2/ports/1/gids/0", "")
+    assert facts_of(facts_module, bare)["fabric"]["ports"] == [
+        {"card": "mlx5_0", "port": 1, "kind": "infiniband", "state": "up"},
+        {"card": "mlx5_1", "port": 1, "kind": "roce", "state": "down"},
+        {"card": "mlx5_2", "port": 1, "kind": "unknown", "state": "unknown"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("main", "hooks"),
+    [
+        ("version = 2\n", []),
+        ('version = 2\n# imports = ["/etc/containerd/conf.d/*.toml"]\n', []),
+        ('imports = [\n  "/etc/containerd/conf.d/*.toml",\n]\nversion = 2\n', ["nvidia"]),
+    ],
+)
+def test_a_file_that_containerd_does_not_import_is_no_hook(
+    facts_module: ModuleType, bare: FakeHost, main: str, hooks: list[str]
+) -> None:
+    bare.put("etc/containerd/config.toml", main)
+    bare.put("etc/containerd/conf.d/99-nvidia.toml", 'BinaryName = "/usr/bin/nvidia-container-runtime"\n')
+    found = facts_of(facts_module, bare)["container_runtime"]
+    assert found["hooks"] == hooks
+    assert found["configs"] == ["/etc/containerd/config.toml", "/etc/containerd/conf.d/99-nvidia.toml"]
+
+
 def test_holders_are_named(facts_module: ModuleType, nvidia_host: FakeHost) -> None:
     nvidia_host.put("dev/nvidia0")
     nvidia_host.hold("/dev/nvidia0", 4242, "vllm")

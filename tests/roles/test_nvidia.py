@@ -146,13 +146,24 @@ def test_a_host_that_may_not_reload_gets_its_driver_by_a_reboot(journey: Journey
 
 
 @pytest.mark.slow
+def test_a_module_that_somebody_unloaded_is_named_and_comes_back_without_a_new_driver(journey: Journey) -> None:
+    journey.ready()
+    fleet = journey.fleet
+    fleet.does("l20-01", "modprobe -r nvidia_uvm")
+    said = fleet.play(HERE / "verify_role.yml", "l20-01").failure("l20-01")
+    assert said.startswith("module-missing: nvidia_uvm is not loaded; to do: ")
+    run = fleet.play(HERE / "stack.yml", "l20-01", causeway__allow_disruption="restart").worked()
+    assert run.changed("l20-01") == ["nvidia_driver : Install what goes with it"]
+
+
+@pytest.mark.slow
 def test_quiescing_stops_what_is_nvidias_own_and_names_who_else_has_a_device_open(journey: Journey) -> None:
     journey.ready()
     journey.touched = True
     fleet = journey.fleet
     fleet.hold("h20-01", "/dev/nvidia3")
     run = fleet.play("quiesce.yml", "h20-01", "l20-01")
-    assert run.failure("h20-01").startswith("device-in-use: bash (pid ")
+    assert run.failure("h20-01").startswith("device-in-use: sleep (pid ")
     assert "/dev/nvidia3" in run.failure("h20-01")
     assert run.failure("l20-01") == ""
     fleet.release("h20-01")

@@ -57,6 +57,14 @@ LOOKING = {
             "mlu-01": "device-unhealthy: MLU 1 at 0000:11:00.0: ",
         },
     ),
+    "ports that are declared": Round(
+        {"h20-01": "", "l20-01": "", "mlu-01": ""},
+        {
+            "h20-01": "fabric-down: 8 of 9 declared infiniband ports are up; to do: ",
+            "mlu-01": "fabric-down: 4 of 9 declared roce ports are up; to do: ",
+        },
+        {"nvidia_driver__fabric_ports": 9, "cambricon_driver__fabric_ports": 9},
+    ),
     "Cambricon's versions": Round(
         {"l20-01": "", "mlu-01": "version_mismatch"},
         {"mlu-01": "device-unhealthy: MLU at 0000:10:00.0: on the bus, and cnmon does not list it, "},

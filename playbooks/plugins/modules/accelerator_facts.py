@@ -523,17 +523,32 @@ def holders(host: Host, vendor: str | None) -> list[dict[str, object]]:
     return [{"pid": pid, "command": host.line(f"proc/{pid}/comm"), "device": node} for pid, node in sorted(found)]
 
 
+def fabric_ports(host: Host) -> list[dict[str, object]]:
+    """Ports of the host's own InfiniBand and RoCE cards (Linux, ABI/stable/sysfs-class-infiniband)."""
+    kinds = {"InfiniBand": "infiniband", "Ethernet": "roce"}
+    found = []
+    for place in host.glob("sys/class/infiniband/*/ports/*"):
+        card, _, port = place.split("/")[-3:]
+        said = (host.line(f"{place}/state") or "").partition(":")[2].strip()
+        state = "up" if said == "ACTIVE" else "down" if said else "unknown"
+        kind = kinds.get(host.line(f"{place}/link_layer") or "", "unknown")
+        found.append({"card": card, "port": number(port), "kind": kind, "state": state})
+    return found
+
+
 def container_runtime(host: Host, installed: dict[str, str]) -> dict[str, object]:
     """Which container runtime is there, and the names of the vendors' runtimes that its configuration knows."""
-    configs = [name for name in ("etc/containerd/config.toml", "etc/docker/daemon.json") if host.exists(name)]
-    configs += host.glob("etc/containerd/conf.d/*.toml") + host.glob("etc/crio/crio.conf.d/*.conf")
-    texts = "\n".join(host.text(name) or "" for name in configs)
+    mains = ("etc/containerd/config.toml", "etc/docker/daemon.json", "etc/crio/crio.conf")
+    configs = [name for name in mains if host.exists(name)] + host.glob("etc/crio/crio.conf.d/*")
+    drop_ins = host.glob("etc/containerd/conf.d/*.toml")  # which containerd reads where its main file names them
+    imported = re.search(r"(?m)^\s*imports\s*=\s*\[[^\]]*/conf\.d/", host.text(mains[0]) or "")
+    texts = "\n".join(host.text(name) or "" for name in configs + (drop_ins if imported else []))
     hooks = {"nvidia": "nvidia-container-runtime", "ascend": "ascend-docker-runtime"}
     package = next((name for name in ("containerd", "containerd.io") if name in installed), None)
     default = re.search(r'default[_-]runtime(?:_name)?"?\s*[=:]\s*"([^"]+)"', texts)
     return {
         "containerd": installed[package] if package else None,
-        "configs": [f"/{name}" for name in configs],
+        "configs": [f"/{name}" for name in configs + drop_ins],
         "hooks": sorted(name for name, word in hooks.items() if word in texts),
         "default": default.group(1) if default else None,
     }
@@ -891,7 +906,7 @@ def gather(host: Host, vendor: str | None = None, pci_vendor: str | None = None)
         "devices": [],
         "modules": module_versions(host, vendor),
         "holders": holders(host, vendor),
-        "fabric": {"links": []},
+        "fabric": {"links": [], "ports": fabric_ports(host)},
         "free_mib": free_mib(host),
         "services": services(host),
         "stamp": record(host, "stamp.json"),

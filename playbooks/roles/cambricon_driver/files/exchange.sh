@@ -3,7 +3,7 @@
 # connection leaves no host half way. Written by Causeway; run by its role `cambricon_driver`.
 #
 #   exchange driver    DRIVER   the driver's package        BUILD    what it is built with
-#                      MODULES  modules to unload, in this order; empty leaves them loaded
+#                      MODULES  modules to unload, in this order; empty leaves them loaded. Those that were loaded come back
 #                      START    yes: load the new modules; no: the reboot that follows does
 #   exchange toolkit   TOOLKIT  CNToolkit's package         PACKAGES what its repository is to give, NAME=VERSION
 #                      LIBRARIES packages beside it
@@ -16,6 +16,7 @@ record=/var/lib/causeway/cambricon_driver/previous.json
 sandbox=/etc/apt/apt.conf.d/10sandbox
 others="apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-upgrade.service unattended-upgrades.service \
 packagekit.service"
+had=
 cd "$STORE" || exit 1
 
 say() { echo "== $*"; }
@@ -46,8 +47,11 @@ unload() {
         [ -e "/sys/module/$module" ] || continue
         say "unloading $module"
         modprobe -r "$module" 2>&1
-        [ -e "/sys/module/$module" ] || continue
-        modprobe cambricon_drv
+        if [ ! -e "/sys/module/$module" ]; then
+            had="$module $had"
+            continue
+        fi
+        modprobe -a cambricon_drv $had 2>&1
         give_up "module-in-use: the kernel does not let go of $module, though no process is known to have a device open; \
 to do: find its user with \`lsmod\` and \`lsof /dev/cambricon*\`, or set cambricon_driver__reload to false, which reboots the \
 host instead"
@@ -80,7 +84,7 @@ not_built() {
 }
 
 failed() {
-    modprobe cambricon_drv 2>/dev/null
+    modprobe -a cambricon_drv $had 2>&1
     give_up "installation-failed: $1; to do: read in the log what it said, mend that and run again"
 }
 
@@ -103,9 +107,13 @@ exchange_driver() {
     built || not_built
     [ "$START" = yes ] || return 0
     say "loading cambricon_drv"
-    modprobe cambricon_drv 2>&1 && return
-    dmesg | tail -n 5
-    give_up "module-not-loaded: the kernel refuses cambricon_drv $VERSION; to do: read \`dmesg\` on the host"
+    if ! modprobe cambricon_drv 2>&1; then
+        dmesg | tail -n 5
+        give_up "module-not-loaded: the kernel refuses cambricon_drv $VERSION; to do: read \`dmesg\` on the host"
+    fi
+    for module in $had; do
+        modprobe "$module" 2>&1 || say "$module was loaded before, and does not load with this driver"
+    done
 }
 
 install_toolkit() {

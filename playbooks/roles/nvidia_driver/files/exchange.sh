@@ -4,7 +4,7 @@
 #
 #   VERSION  driver version              PACKAGES  what apt is to install, NAME or NAME=VERSION
 #   DRIVER   yes: the driver is among them
-#   UNLOAD   modules to unload before, in this order; empty leaves them loaded
+#   UNLOAD   modules to unload before, in this order; empty leaves them loaded. Those that were loaded come back
 #   START    yes: load LOAD and start UNITS; no: the reboot that follows does
 #   UNITS    services of these packages, in the order in which they start
 #   HOOK     yes: tell containerd of NVIDIA's runtime
@@ -14,6 +14,7 @@ export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 kernel=$(uname -r)
 record=/var/lib/causeway/nvidia_driver/previous.json
 running=
+had=
 
 say() { echo "== $*"; }
 
@@ -26,7 +27,7 @@ give_up() {
 # The same, with whatever driver is on the disk put back to work.
 bring_back() {
     say "bringing back what is there"
-    modprobe nvidia 2>&1
+    modprobe -a $LOAD $had 2>&1
     [ -z "$running" ] || systemctl start $running 2>&1
     give_up "$1"
 }
@@ -50,6 +51,7 @@ unload() {
         [ ! -e "/sys/module/$module" ] || bring_back "module-in-use: the kernel does not let go of $module, though no \
 process is known to have a device open; to do: find its user with \`lsmod\` and \`lsof /dev/nvidia*\`, or set \
 nvidia_driver__reload to false, which reboots the host instead"
+        had="$module $had"
     done
 }
 
@@ -87,6 +89,9 @@ load() {
         modprobe "$module" 2>&1 && continue
         dmesg | tail -n 5
         give_up "module-not-loaded: the kernel refuses $module $VERSION; to do: read \`dmesg\` on the host"
+    done
+    for module in $had; do
+        modprobe "$module" 2>&1 || say "$module was loaded before, and does not load with this driver"
     done
 }
 
