@@ -224,7 +224,16 @@ def main() -> None:
     for each in rows:
         print(json.dumps(each), flush=True)
     if arguments.out:
-        machine = {"python": platform.python_version(), "machine": platform.machine(), "cpus": os.cpu_count()}
+        commit = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, check=False, capture_output=True, text=True
+        )
+        machine = {
+            "day": time.strftime("%Y-%m-%d", time.gmtime()),
+            "commit": commit.stdout.strip() or "unknown",
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+            "cpus": os.cpu_count(),
+        }
         measured = {"rounds": arguments.rounds, "hosts": 4, "load_5m_before_and_after": load}
         result = {"benchmark": "roles", **machine, **measured, "rows": rows}
         arguments.out.write_text(json.dumps(result, indent=2) + "\n")
