@@ -24,6 +24,8 @@ while [ -z "$stop" ]; do
   # A group per boot: where controllers are enabled below a group, no process may join it again.
   machine=$cgroup/machine.$boot
   mkdir -p "$machine"
+  # The kernel takes a dead host's cable out of the bridge when it finds time; a new one would not get its name.
+  ip link delete "vb-$name" 2>/dev/null || :
   sh -c 'echo $$ >"$0/cgroup.procs"; exec "$@"' "$machine" \
     systemd-nspawn --quiet --register=no --keep-unit --boot --machine="$name" --directory="$folder/root" \
     --network-bridge="$bridge" --link-journal=no --resolv-conf=off --timezone=off --console=pipe &
