@@ -73,7 +73,7 @@ class Lines(Watcher):
             return
         self._said[progress.stack] = now
         where = "/".join(part for part in (progress.stack, str(event.get("resource", "")), host) if part)
-        text = str(event.get("text", ""))
+        text = str(event.get("text", "")).removeprefix(f"{phase} ")
         self._console.print(f"  {escape(where)}: {escape(phase)}{escape(f', {text}') if text else ''}", soft_wrap=True)
 
     def ended(self, report: StackReport) -> None:
