@@ -193,6 +193,10 @@ def fetched(url):
         ) from error
 
 
+class Cut(Exception):
+    """An installation was cut: apt plans nothing before that is mended."""
+
+
 class Apt:
     """An apt beside the host's own: its sources and preferences with ours, its dpkg, lists in a folder of ours."""
 
@@ -247,18 +251,30 @@ class Apt:
     def _install(self, *how):
         """`apt-get install` of the packages, in the way that is told."""
         words = ["%s=%s" % pair if pair[1] else pair[0] for pair in sorted(self.params["packages"].items())]
+        return self._apt(*how, *words)
+
+    def _apt(self, *words):
         return run(
-            "apt-get", *self.options(), "-o", "Dir::Cache::archives=%s/" % ARCHIVES, *how, "--yes",
+            "apt-get", *self.options(), "-o", "Dir::Cache::archives=%s/" % ARCHIVES, "--yes",
             "--allow-downgrades", "--allow-change-held-packages", "--no-install-recommends", "install", *words,
         )  # fmt: skip
 
     def steps(self):
-        """What apt would do."""
+        """What apt would do.
+
+        Raises:
+            Cut: apt would first have to mend what an installation that was cut has left, and can.
+        """
         done = self._install("--simulate")
+        cut = "--fix-broken" in done.stderr
+        if cut:
+            done = self._apt("--simulate", "--fix-broken")
         if done.returncode != 0:
             raise Refused(self._why(done.stdout + done.stderr))
         found = [match.groups() for match in map(STEP.match, done.stdout.splitlines()) if match]
         self._refuse_removals([name for kind, name, _, _ in found if kind == "Remv"])
+        if cut:
+            raise Cut
         kinds = {kind for kind, _, _, _ in found}
         return [_told(*row) for row in found if row[0] != "Conf" or kinds == {"Conf"}]
 
@@ -366,13 +382,15 @@ def plan(params, folder):
         return found
     apt = Apt(folder, params, found["key_text"])
     silent = apt.update()
+    differences = ["%s %s" % pair for pair in found["wrong"].items()]
     # apt says nothing about a dpkg that was cut until `dpkg --configure -a` has mended it
     if INTERRUPTED.is_dir() and any(INTERRUPTED.iterdir()):
-        found["steps"] = ["%s %s" % pair for pair in found["wrong"].items()]
-        return found
+        return dict(found, steps=differences)
     try:
         found["steps"] = apt.steps()
         lacking = apt.lacking() if silent else []
+    except Cut:
+        return dict(found, steps=differences)
     except Refused:
         if not silent:
             raise

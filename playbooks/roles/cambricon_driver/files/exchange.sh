@@ -90,10 +90,14 @@ failed() {
 
 exchange_driver() {
     [ -z "$MODULES" ] || unload
-    say "installing what the driver is built with"
     dpkg --configure -a 2>&1
-    apt_get update || say "not every source answered"
-    apt_get install $BUILD || failed "apt did not install $BUILD"
+    # apt does nothing while a package is half installed that no repository has; what it is built with came before it
+    if [ "$(dpkg-query --show --showformat='${db:Status-Eflag}' "${DRIVER%%_*}" 2>/dev/null)" != reinstreq ]; then
+        say "installing what the driver is built with"
+        apt_get update || say "not every source answered"
+        apt_get --fix-broken install || say "what an installation that was cut has left is not mended"
+        apt_get install $BUILD || failed "apt did not install $BUILD"
+    fi
     say "installing $DRIVER"
     alone
     status=$?
@@ -118,6 +122,7 @@ exchange_driver() {
 
 install_toolkit() {
     dpkg --configure -a 2>&1
+    apt_get --fix-broken install || say "what an installation that was cut has left is not mended"
     if [ -n "$TOOLKIT" ]; then
         say "installing $TOOLKIT"
         apt_get install $(paths $TOOLKIT) || failed "apt did not install $TOOLKIT"

@@ -55,11 +55,16 @@ nvidia_driver__reload to false, which reboots the host instead"
     done
 }
 
+apt_get() {
+    apt-get -qq --yes --allow-downgrades --allow-change-held-packages --no-install-recommends \
+        -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=600 "$@" 2>&1
+}
+
 install() {
     dpkg --configure -a 2>&1
-    apt-get -qq update 2>&1 || say "not every source answered"
-    apt-get -qq --yes --allow-downgrades --allow-change-held-packages --no-install-recommends \
-        -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=600 install $PACKAGES 2>&1
+    apt_get update || say "not every source answered"
+    apt_get --fix-broken install || say "what an installation that was cut has left is not mended" # apt takes no names before
+    apt_get install $PACKAGES
     status=$?
     if [ $status != 0 ]; then
         [ "$DRIVER" = no ] || built || ! ls -d /var/lib/dkms/nvidia*/"$VERSION" >/dev/null 2>&1 || not_built

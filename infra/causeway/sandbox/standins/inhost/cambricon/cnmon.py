@@ -26,6 +26,9 @@ def main(arguments: list[str], version: str, machine: Machine) -> int:
     if state.driver is None:
         say(NO_DRIVER)
         return 1
+    if state.problem:
+        say(f"ERROR: {state.problem}")
+        return 1
     present = tuple(d for d in state.devices if d.index not in machine.faults().devices("device_lost"))
     if arguments[:1] == ["version"]:
         say(f"Driver version : {state.driver}")
