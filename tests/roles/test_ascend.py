@@ -261,7 +261,8 @@ def test_a_drifted_host_is_mended_as_predicted(stack: Stack, first: Run) -> None
     predicted = stack.play(UP_AND_BACK, check=True).worked()
     mended = stack.play(UP_AND_BACK).worked()
     assert changes(predicted, UP_AND_BACK) == changes(mended, UP_AND_BACK)
-    assert set(changes(mended, UP_AND_BACK)) == {
+    # the note is there already where the host has left a stack before
+    assert set(changes(mended, UP_AND_BACK)) - {"Note which stack the host leaves"} == {
         "Have the driver's group",
         "Have the driver's user",
         "Install ops",

@@ -211,7 +211,7 @@ def test_the_way_back_needs_neither_the_mirror_nor_a_declared_stack_that_can_be_
     journey.ready()
     journey.touched = True
     fleet, hosts = journey.fleet, ("l20-01", "mlu-01")
-    fleet.play(HERE / "stack.yml", *hosts, **NEXT).worked()
+    fleet.play("site.yml", *hosts, **NEXT).worked()  # with the operating system, which rollback.yml proves too
     declared = fleet.sandbox.folder / "fleet.yaml"
     nowhere = fleet.sandbox.folder / "nowhere" / "fleet.yaml"
     nowhere.parent.mkdir(exist_ok=True)
