@@ -18,6 +18,8 @@ from tests.waiting import eventually
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.tools, pytest.mark.slow, pytest.mark.usefixtures("well_again")]
 VICTIMS = {"provider": "causeway.provider", "ansible": "ansible-playbook"}
+ENGINE = "/pulumi"
+"""In the command line of the engine and of its language host, which write the state and free the lock at the end."""
 
 
 def reached(world: World) -> None:
@@ -70,7 +72,7 @@ def test_whatever_is_killed_whenever_one_more_up_finishes(world: World, seed: in
     before = {host: installs(world, host) for host in H20}
     with world.going_up() as process:
         time.sleep(after)
-        started = {word: below(process, word) for word in VICTIMS.values()}
+        started = {word: below(process, word) for word in (*VICTIMS.values(), ENGINE)}
         if victim == "everything":
             kill_tree(process)
         else:
