@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -77,7 +78,8 @@ def test_whatever_is_killed_whenever_one_more_up_finishes(world: World, seed: in
             kill_tree(process)
         else:
             for pid in [process.pid] if victim == "command" else started[VICTIMS[victim]]:
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # the last one's death has ended it
+                    os.kill(pid, signal.SIGKILL)
         process.wait(400)
     for word, pids in started.items():
         gone(pids, word)

@@ -23,7 +23,7 @@ class Entries:
 
     Args:
         whole: its entries, oldest first.
-        damaged: numbers of the lines that cannot be read, from 1.
+        damaged: numbers of the lines that cannot be read, from 1, since the last run began and told of them.
     """
 
     whole: tuple[Mapping[str, Any], ...]
@@ -60,8 +60,10 @@ class Journal:
             entry = _parsed(line)
             if entry is None:
                 damaged.append(number)
-            else:
-                whole.append(entry)
+                continue
+            whole.append(entry)
+            if entry["kind"] == "begin":
+                damaged.clear()
         return Entries(tuple(whole), tuple(damaged))
 
     def _rotate(self) -> None:

@@ -37,8 +37,8 @@ def converge(spec: PoolSpec, before: Mapping[str, str], names: Sequence[str], ar
     wanted = [host.name for host in spec.hosts if host.name in set(names)]
     for name in wanted:
         session.variables(name, "none")  # a secret without a value is told before any host is touched
-    session.journal.append(around.now(), session.run, "begin", target=session.target, hosts=len(wanted))
     _tell_damage(session)
+    session.journal.append(around.now(), session.run, "begin", target=session.target, hosts=len(wanted))
     session.look_at(len(wanted))
     cluster = read_nodes(session)
     found = candidates(session, wanted, cluster)
