@@ -20,7 +20,7 @@ cluster = Cluster(
                 hosts="lab-[01:03]",
                 os_id="debian",
                 os_version="12",
-                variables={"baseline_os__note": pulumi.Output.format("driver {0}", driver)},
+                variables={"our_monitoring__note": pulumi.Output.format("driver {0}", driver)},  # of a role of ours
                 rollout={"max_unavailable": 1},
             ),
         },

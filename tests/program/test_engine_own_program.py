@@ -28,12 +28,12 @@ def test_the_example_declares_a_cluster_and_a_lease_and_changes_with_its_configu
     project.pulumi("up", "--yes", "--skip-preview")
     state = project.state()
     assert set(state["lab/cpu"]["outputs"]["state"]) == {"lab-01", "lab-02", "lab-03"}
-    assert state["lab/cpu"]["inputs"]["variables"]["baseline_os__note"] == "driver 580.95.05"
+    assert state["lab/cpu"]["inputs"]["variables"]["our_monitoring__note"] == "driver 580.95.05"
     assert state["johor-h200"]["inputs"]["share"] == 8
     project.pulumi("config", "set", "driver", "580.105.08")
     steps = {name: step for name, step in project.preview().items() if step["op"] != "same"}
     assert set(steps) == {"lab/cpu"}
-    assert "variables.baseline_os__note" in steps["lab/cpu"]["detailedDiff"]
+    assert "variables.our_monitoring__note" in steps["lab/cpu"]["detailedDiff"]
     project.pulumi("up", "--yes", "--skip-preview")
     told = [json.loads(line) for line in (world / "runs.jsonl").read_text().splitlines()]
     assert [each["hosts"] for each in told if "hosts" in each] == [["lab-01", "lab-02", "lab-03"]] * 2

@@ -44,7 +44,7 @@ def test_a_stack_lives_through_failures_changes_and_moves_of_its_state(stack: Ca
     assert not north.runs()
 
     def change(document: dict[str, Any]) -> None:
-        document["host_overrides"] = {"cn-h20-02": {"variables": {"nvidia_driver__persistence": False}}}
+        document["host_overrides"] = {"cn-h20-02": {"variables": {"nvidia_driver__reload": False}}}
 
     north.declare(change)
     steps = {name: each for name, each in north.project.preview().items() if each["op"] != "same"}
