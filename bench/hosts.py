@@ -234,10 +234,12 @@ def compare(
 def measure(bench: Bench, parts: list[str], hosts: int, runs: int) -> list[dict[str, Any]]:
     """Measure the parts, each told as soon as it is there."""
     rows: list[dict[str, Any]] = []
-    day = time.strftime("%Y-%m-%d", time.gmtime())
+    words = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(words, cwd=ROOT, check=False, capture_output=True, text=True).stdout.strip() or "unknown"
+    about = {"hosts": hosts, "runs": runs, "day": time.strftime("%Y-%m-%d", time.gmtime()), "commit": commit}
 
     def keep(row: dict[str, Any]) -> None:
-        rows.append({**row, "hosts": hosts, "runs": runs, "day": day})
+        rows.append({**row, **about})
         print(json.dumps(rows[-1]), flush=True)
 
     if "probe" in parts:
