@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -39,22 +37,8 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def test_one_canary_then_growing_waves_and_never_more_out_than_declared(pool: World) -> None:
     pool_of(pool, *EAST)["drivers"]["driver"] = NEW
     pool.declare()
-    over = threading.Event()
-    out: list[frozenset[str]] = []
-
-    def watch() -> None:
-        while not over.is_set():
-            nodes = pool.kubectl("east", "get", "nodes")["items"]
-            out.append(frozenset(node["metadata"]["name"] for node in nodes if node["spec"].get("unschedulable")))
-            time.sleep(0.5)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with pool.out_of_service("east") as out:
         ended = pool.up()
-    finally:
-        over.set()
-        watcher.join()
     assert ended.hosts() == dict.fromkeys(HOSTS, "done")
     assert max(map(len, out)) <= MOST
     assert {host for names in out for host in names} == set(HOSTS)

@@ -94,22 +94,8 @@ def test_a_preview_says_what_up_then_does_and_touches_nothing(deployed: World, d
 def test_a_new_driver_reaches_a_pool_in_waves_with_one_host_out_at_most(deployed: World, declared: Any) -> None:
     declared["clusters"]["east"]["pools"]["h20"]["drivers"]["driver"] = "580.105.08"
     deployed.declare()
-    over = threading.Event()
-    out: list[tuple[str, ...]] = []
-
-    def watch() -> None:
-        while not over.is_set():
-            nodes = deployed.kubectl("east", "get", "nodes")["items"]
-            out.append(tuple(sorted(node["metadata"]["name"] for node in nodes if node["spec"].get("unschedulable"))))
-            time.sleep(0.3)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with deployed.out_of_service("east") as out:
         ended = deployed.up()
-    finally:
-        over.set()
-        watcher.join()
     assert ended.hosts() == dict.fromkeys(H20, "done")
     assert max(map(len, out)) == 1, "more than one host was out of service"
     assert {host for names in out for host in names} == set(H20)

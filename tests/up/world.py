@@ -9,6 +9,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -170,6 +172,26 @@ class World:
     def node(self, cluster: str, host: str) -> dict[str, Any]:
         """A host's node."""
         return dict(self.kubectl(cluster, "get", "node", host))
+
+    @contextmanager
+    def out_of_service(self, cluster: str) -> Iterator[list[frozenset[str]]]:
+        """The cordoned nodes, as the API server shows them again and again meanwhile."""
+        over = threading.Event()
+        seen: list[frozenset[str]] = []
+
+        def watch() -> None:
+            while not over.is_set():
+                nodes = self.kubectl(cluster, "get", "nodes")["items"]
+                seen.append(frozenset(node["metadata"]["name"] for node in nodes if node["spec"].get("unschedulable")))
+                time.sleep(0.3)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            yield seen
+        finally:
+            over.set()
+            watcher.join()
 
     def connections(self) -> int:
         """TCP connections that were opened into the sandbox's network: its dialer opens each one of ssh."""
