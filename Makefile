@@ -17,18 +17,21 @@ SEEDS ?= 0:300
 # The day on which the sandbox's rules are read: its leases and licences have ends.
 SANDBOX_DAY := 2026-11-22
 
-.PHONY: help up down test pure soak bench lint format venv system tools requirements clean
+# The sandbox's own declaration, whatever fleet the shell is set to.
+SANDBOX := inventory/sandbox
+
+.PHONY: help up down test pure soak bench wheel lint format venv system tools requirements clean
 
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: tools ## from nothing to a sandbox whose fleet is provisioned and serves
-	@echo "== sandbox"; $(BIN)/causeway sandbox up
-	@echo "== fleet"; $(BIN)/causeway up --yes --as-of $(SANDBOX_DAY)
+	@echo "== sandbox"; $(BIN)/causeway sandbox up --fleet $(SANDBOX)
+	@echo "== fleet"; $(BIN)/causeway up --fleet $(SANDBOX) --yes --refresh --as-of $(SANDBOX_DAY)
 	@cat docs/next-steps.txt
 
 down: ## stop and remove the sandbox
-	@$(BIN)/causeway sandbox down
+	@$(BIN)/causeway sandbox down --fleet $(SANDBOX)
 
 test: tools ## run the tests; says what it leaves out and why
 	@$(BIN)/python -m pytest $(ARGS)
@@ -39,7 +42,10 @@ pure: $(STAMPS)/venv ## run the tests of the pure core alone: seconds, and nothi
 soak: tools ## run the long tests at full length, and all that draws at random: make soak SEEDS=0:1000
 	@$(BIN)/python -m pytest -m "slow or seeded" --seeds $(SEEDS) $(ARGS)
 
-bench: $(STAMPS)/venv ## run the benchmarks
+wheel: $(STAMPS)/venv ## build the package for repositories of your own: dist/causeway-VERSION-py3-none-any.whl
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist . && ls dist/*.whl
+
+bench: tools ## run the benchmarks
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
 lint: $(STAMPS)/venv ## style, types, playbooks, charts, and the contract of the layers

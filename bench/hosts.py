@@ -206,26 +206,41 @@ def _hosts(group: Any) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _processor_time() -> float:
+    """Seconds of processor time of this process and of those it started and saw the end of: not the hosts' own."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
 def compare(
     part: str, mine: Callable[[], None], plain: Callable[[], None], prepare: Callable[[], None], runs: int
 ) -> dict[str, Any]:
     """Alternate two ways to do the same, and compare their medians."""
     seconds: dict[str, list[float]] = {"causeway": [], "ansible": []}
+    own: dict[str, list[float]] = {"causeway": [], "ansible": []}
     for run in range(runs):
         pair = [("causeway", mine), ("ansible", plain)]
         for name, work in pair if run % 2 == 0 else reversed(pair):
             prepare()
-            before = time.perf_counter()
+            before, used = time.perf_counter(), _processor_time()
             work()
             seconds[name].append(time.perf_counter() - before)
-            print(f"{part} {run + 1}/{runs} {name}: {seconds[name][-1]:.2f} s", file=sys.stderr, flush=True)
+            own[name].append(_processor_time() - used)
+            print(
+                f"{part} {run + 1}/{runs} {name}: {seconds[name][-1]:.2f} s, {own[name][-1]:.2f} s of processor time",
+                file=sys.stderr,
+                flush=True,
+            )
     medians = {name: statistics.median(values) for name, values in seconds.items()}
+    clients = {name: statistics.median(values) for name, values in own.items()}
     return {
         "what": part,
         **{f"{name}_s": round(value, 2) for name, value in medians.items()},
         **{f"{name}_s_min_max": [round(min(v), 2), round(max(v), 2)] for name, v in seconds.items()},
         "causeway_to_ansible": round(medians["causeway"] / medians["ansible"], 3),
         "ansible_to_causeway": round(medians["ansible"] / medians["causeway"], 1),
+        **{f"{name}_client_cpu_s": round(value, 2) for name, value in clients.items()},
+        "ansible_to_causeway_client_cpu": round(clients["ansible"] / clients["causeway"], 1),
         "goal": GOALS[part],
         "load": [round(value, 1) for value in os.getloadavg()],
     }

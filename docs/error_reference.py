@@ -11,7 +11,8 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,14 @@ PACKAGE = TOP / "infra" / "causeway"
 PLAYBOOKS = TOP / "playbooks"
 PAGE = TOP / "docs" / "reference" / "errors.md"
 CODE = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)+")
+WORD = re.compile(r"[a-z]+|" + CODE.pattern)
 FAILURE = re.compile(r"^\s*([a-z][a-z0-9]*(?:-[a-z0-9]+)+): (.+?)(?:; to do: (.+))?$", re.DOTALL)
 # How far behind the code the reason stands among the arguments; the hint follows it, or is named.
-RAISING = {"Permanent": 1, "Retryable": 1, "problem": 2, "problem_at": 2, "_add": 2, "_fatal": 1, "_fatal_at": 1}
+RAISING = {
+    **dict.fromkeys(("Permanent", "Retryable", "family", "_error", "_fatal", "_fatal_at"), 1),
+    **dict.fromkeys(("fail", "interrupt", "failure", "HostEnd"), 1),  # how a host's run ends
+    **dict.fromkeys(("problem", "problem_at", "_add", "wrong"), 2),
+}
 AREAS = {
     "fleet": "The declaration",
     "catalog": "The catalog",
@@ -54,33 +60,58 @@ def text_of(node: ast.AST | None) -> str:
     return "…" if node is not None else ""
 
 
-def raised(tree: ast.AST) -> Iterator[Entry]:
+def _named(nodes: Iterable[ast.AST], before: int) -> dict[str, str]:
+    """Texts by the name that they are assigned to, the last of each before a line."""
+    found: dict[str, str] = {}
+    for node in nodes:
+        if not isinstance(node, ast.Assign) or len(node.targets) != 1 or node.lineno >= before:
+            continue
+        if isinstance(node.targets[0], ast.Name):
+            found[node.targets[0].id] = text_of(node.value)
+    return found
+
+
+@cache
+def _constants() -> dict[str, str]:
+    """Texts that modules name at their top, and others import."""
+    found: dict[str, str] = {}
+    for file in sorted(PACKAGE.rglob("*.py")):
+        for name, text in _named(ast.parse(file.read_text(encoding="utf-8")).body, sys.maxsize).items():
+            found[name] = text if found.get(name, text) == text else "…"
+    return found
+
+
+def raised(tree: ast.Module) -> Iterator[Entry]:
     """Code, reason and hint of each error that a module makes."""
+    own = _named(tree.body, sys.maxsize)
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from _raised_in(function)
+            yield from _raised_in(function, own)
 
 
-def _raised_in(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[Entry]:
-    named_before: dict[str, str] = {}
-    for node in ast.walk(function):
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            named_before.setdefault(node.targets[0].id, text_of(node.value))
+def _raised_in(function: ast.FunctionDef | ast.AsyncFunctionDef, own: Mapping[str, str]) -> Iterator[Entry]:
+    assigned = sorted(
+        (node for node in ast.walk(function) if isinstance(node, ast.Assign)), key=lambda each: each.lineno
+    )
 
     def said(node: ast.AST) -> str:
-        return named_before.get(node.id, "…") if isinstance(node, ast.Name) else text_of(node)
+        if not isinstance(node, ast.Name):
+            return text_of(node)
+        return (_constants() | own | _named(assigned, node.lineno)).get(node.id, "…")
 
     for node in ast.walk(function):
         if not isinstance(node, ast.Call):
             continue
         name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-        at = next((at for at, each in enumerate(node.args) if CODE.fullmatch(text_of(each))), None)
+        form = WORD if name == "wrong" else CODE
+        at = next((at for at, each in enumerate(node.args) if form.fullmatch(said(each))), None)
         if name not in RAISING or at is None:
             continue
-        behind = [said(each) for each in node.args[at + RAISING[name] :]]
+        # of a line in a file `wrong` gets the line before the code, of a declaration the path behind it
+        behind = [said(each) for each in node.args[2 if name == "wrong" else at + RAISING[name] :]]
         named = {each.arg: said(each.value) for each in node.keywords}
         yield (
-            text_of(node.args[at]),
+            said(node.args[at]),
             (behind or [named.get("reason", "…")])[0],
             named.get("hint") or "".join(behind[1:2]),
         )

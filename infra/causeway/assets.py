@@ -8,6 +8,12 @@ from pathlib import Path
 
 from causeway.errors import Permanent
 
+INSTALL_UP = "pip install './causeway-VERSION-py3-none-any.whl[up]'"
+"""How an installation gets all that `causeway up` needs. On PyPI the name `causeway` is another project's."""
+REINSTALL = (
+    "install Causeway's wheel again: pip install --force-reinstall --no-deps ./causeway-VERSION-py3-none-any.whl"
+)
+
 
 def checkout() -> Path | None:
     """The top folder of the source checkout that this package runs from, None when it runs from a wheel."""
@@ -48,6 +54,6 @@ def _folder(name: str) -> Path:
             "assets-missing",
             f"this installation has no {name}",
             where=str(folder),
-            hint="install the package again: pip install --force-reinstall causeway",
+            hint=REINSTALL,
         )
     return folder

@@ -42,7 +42,7 @@ def test_a_command_whose_packages_are_missing_says_how_to_get_them(with_sample: 
     done = run(with_sample, "sample", "up", "--yes")
     assert done.returncode == 1
     assert "causeway sample: it needs the Python package a_package_that_nobody_has" in done.stderr
-    assert "pip install 'causeway[up]'" in done.stderr
+    assert "causeway-VERSION-py3-none-any.whl[up]" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -87,9 +87,16 @@ def test_hosts_on_which_nothing_runs_need_no_window_no_cordon_and_no_wave(tmp_pa
 
 
 def test_a_host_without_a_stamp_that_has_pods_is_in_service(tmp_path: Path) -> None:
-    made = World({"h01": FakeHost(None, node("h01", allocatable={}), {"doubao": 1})})
+    made = World({"h01": FakeHost(None, node("h01", allocatable={}), {"doubao": 1}, code_changes="reboot")})
     go(made, pool(made), tmp_path, before={})
     assert made.most_out == 1
+
+
+def test_a_serving_host_without_a_stamp_that_is_right_already_is_adopted_in_service(tmp_path: Path) -> None:
+    made = World({"h01": FakeHost(None, node("h01"), {"doubao": 1})})
+    outcome = go(made, pool(made, max_unavailable=1, window={"hours": "02:00-03:00"}), tmp_path, before={})
+    assert (made.most_out, made.hosts["h01"].pods) == (0, {"doubao": 1})
+    assert outcome.states == {"h01": NEW}
 
 
 def test_changed_code_that_changes_nothing_stamps_hosts_anew_in_service(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class FakeHost:
     runs: int = 0
     """How often its software was installed."""
     code_changes: str = "none"
-    """What check mode predicts when only the code differs."""
+    """What check mode predicts."""
 
 
 @dataclass

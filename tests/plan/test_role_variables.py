@@ -10,17 +10,14 @@ from causeway import assets
 from causeway.errors import CausewayError, Location, Permanent, Problems
 from causeway.fleet.load import load_fleet
 from causeway.plan import role_variables
+from causeway.plan.catalog_of import catalog_of
 
 SANDBOX = Path(__file__).parents[2] / "inventory" / "sandbox" / "fleet.yaml"
 
 
 def told(folder: Path, text: str, playbooks: Path | None = None) -> tuple[CausewayError, ...]:
     (folder / "fleet.yaml").write_text(text, encoding="utf-8")
-    try:
-        role_variables.check(load_fleet(folder), playbooks or assets.playbooks())
-    except Problems as problems:
-        return problems.errors
-    return ()
+    return tuple(role_variables.unknown(load_fleet(folder), playbooks or assets.playbooks()))
 
 
 def with_host_variable(line: str) -> str:
@@ -62,3 +59,12 @@ def test_a_role_s_list_that_cannot_be_read_is_told(tmp_path: Path, content: str)
     with pytest.raises(Permanent) as caught:
         told(tmp_path, with_host_variable("baseline_os__huge_pages: 4"), tmp_path / "playbooks")
     assert caught.value.code == "role-arguments"
+
+
+def test_it_is_told_together_with_what_the_catalog_has_not(tmp_path: Path) -> None:
+    text = with_host_variable("baseline_os__hugepages: 4")
+    assert "accelerator: h20\n" in text
+    (tmp_path / "fleet.yaml").write_text(text.replace("accelerator: h20\n", "accelerator: h2o\n", 1), encoding="utf-8")
+    with pytest.raises(Problems) as caught:
+        catalog_of(load_fleet(tmp_path), assets.playbooks())
+    assert {error.code for error in caught.value.errors} >= {"unknown-variable", "unknown-accelerator"}

@@ -92,7 +92,7 @@ def test_another_lease_replaces_the_resource_and_needs_an_approval_to_replace(cl
 
 def test_state_of_a_newer_version_is_refused_with_what_to_do(client: Client, urn: str) -> None:
     inputs = client.checked(urn, LEASE)
-    with pytest.raises(grpc.RpcError, match="pip install --upgrade causeway"):
+    with pytest.raises(grpc.RpcError, match="use the version of Causeway that wrote it, or a newer one"):
         client.diff(urn, inputs | {"schema": 99}, inputs, inputs)
 
 

@@ -10,39 +10,37 @@ from causeway.errors import CausewayError
 from causeway.fleet.catalog_entries import Part
 from causeway.fleet.load import LoadedFleet
 from causeway.fleet.places import Path
-from causeway.fleet.problems import Collector, choice
+from causeway.fleet.problems import choice
 
 
-def check(loaded: LoadedFleet, catalog: Catalog) -> None:
-    """Check a fleet's references into the catalog.
+def unknown(loaded: LoadedFleet, catalog: Catalog) -> Iterator[CausewayError]:
+    """What a fleet names of the catalog and the catalog has not.
 
     Args:
         loaded: the fleet.
         catalog: the catalog with the fleet's own entries.
 
-    Raises:
-        Problems: with every accelerator, engine and operating system that the catalog has not, every version of a
-            part that the driver stack has not, and every pool whose declared drivers no role is known to install.
+    Returns:
+        An error for every accelerator, engine and operating system that the catalog has not, every version of a part
+        that the driver stack has not, and every pool whose declared drivers no role is known to install.
     """
-    problems = Collector()
     for name, path in _accelerators(loaded):
         if name not in catalog.accelerators:
             reason = f'the catalog has no accelerator "{name}"'
-            problems.add(loaded.marks.problem("unknown-accelerator", path, reason, _hint(name, catalog)))
+            yield loaded.marks.problem("unknown-accelerator", path, reason, _hint(name, catalog))
     for name, path in _engines_without_image(loaded):
         if name not in catalog.engines:
             reason = f'the catalog has no engine "{name}", and no image is named'
             hint = f"{choice(name, catalog.engines, 'engines')}; or name the engine's image"
-            problems.add(loaded.marks.problem("unknown-engine", path, reason, hint))
+            yield loaded.marks.problem("unknown-engine", path, reason, hint)
     for name, path in _operating_systems(loaded):
         if name not in catalog.operating_systems:
             reason = f'the catalog has no operating system "{name}"'
             found = choice(name, catalog.operating_systems, "operating systems")
             hint = f"{found}; one that the fleet knows is declared under catalog.operating_systems"
-            problems.add(loaded.marks.problem("unknown-operating-system", path, reason, hint))
-    problems.extend(_parts(loaded, catalog))
-    problems.extend(_roles(loaded, catalog))
-    problems.raise_any(source.name for source in loaded.marks.sources)
+            yield loaded.marks.problem("unknown-operating-system", path, reason, hint)
+    yield from _parts(loaded, catalog)
+    yield from _roles(loaded, catalog)
 
 
 def _hint(name: str, catalog: Catalog) -> str:

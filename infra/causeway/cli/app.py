@@ -87,6 +87,8 @@ def _register(app: typer.Typer, name: str) -> None:
 
 def _register_lacking(app: typer.Typer, name: str, error: ModuleNotFoundError) -> None:
     """A command whose packages are not installed is listed all the same, and says so when it is called."""
+    from causeway.assets import INSTALL_UP  # noqa: PLC0415 - a whole installation does not need it
+
     lacking = error.name or ""
     if lacking.partition(".")[0] in ("causeway", ""):
         raise error
@@ -96,11 +98,11 @@ def _register_lacking(app: typer.Typer, name: str, error: ModuleNotFoundError) -
             "extra-missing",
             f"it needs the Python package {lacking}, which is not installed",
             subject=f"causeway {name}",
-            hint="pip install 'causeway[up]'",
+            hint=INSTALL_UP,
         )
 
     anything = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
-    app.command(name, help="Not available: needs pip install 'causeway[up]'.", context_settings=anything)(refuse)
+    app.command(name, help=f"Not available: needs {INSTALL_UP}.", context_settings=anything)(refuse)
 
 
 def main() -> None:

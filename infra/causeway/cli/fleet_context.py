@@ -78,15 +78,11 @@ class FleetContext:
     @cached_property
     def catalog(self) -> Catalog:
         """The catalog with the fleet's own entries; raises what the fleet names and catalog or roles have not."""
-        from causeway.catalog import load_catalog, references  # noqa: PLC0415 - see the module
-        from causeway.plan import role_variables  # noqa: PLC0415 - see the module
+        from causeway.plan.catalog_of import catalog_of  # noqa: PLC0415 - see the module
 
         loaded = self.loaded
         with self.timed("catalog"):
-            catalog = load_catalog(loaded.fleet.catalog, loaded.marks)
-            references.check(loaded, catalog)
-            role_variables.check(loaded, assets.playbooks())
-        return catalog
+            return catalog_of(loaded, assets.playbooks())
 
     @cached_property
     def capacity(self) -> Capacity:

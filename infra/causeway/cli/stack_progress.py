@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from causeway.stacks.model import Operation, Result, StackReport
-from causeway.stacks.progress import PoolProgress, StackProgress
+from causeway.stacks.progress import ENDED, PoolProgress, StackProgress
 from causeway.stacks.run import Watcher
 
 SPARSE_S = 15.0
@@ -67,13 +67,13 @@ class Lines(Watcher):
 
     def _console_line(self, progress: StackProgress, event: Mapping[str, object]) -> None:
         phase, host = str(event.get("phase", "")), str(event.get("host", ""))
-        ended = host and phase in ("done", "failed", "deferred")
+        ended = host and phase in ENDED
         now = time.monotonic()
         if not ended and now - self._said.get(progress.stack, 0.0) < SPARSE_S:
             return
         self._said[progress.stack] = now
         where = "/".join(part for part in (progress.stack, str(event.get("resource", "")), host) if part)
-        text = str(event.get("text", "")).removeprefix(f"{phase} ")
+        text = str(event.get("text", ""))
         self._console.print(f"  {escape(where)}: {escape(phase)}{escape(f', {text}') if text else ''}", soft_wrap=True)
 
     def ended(self, report: StackReport) -> None:
@@ -119,9 +119,7 @@ class Bars(Watcher):
         wave = f"wave {pool.wave}/{pool.waves}, " if pool.waves else ""
         left = pool.seconds_left
         time_left = f", about {_span(left)} left" if left else ""
-        at_work = [
-            f"{host} {phase}" for host, (phase, _) in pool.hosts.items() if phase not in ("done", "failed", "deferred")
-        ]
+        at_work = [f"{host} {phase}" for host, (phase, _) in pool.hosts.items() if phase not in ENDED]
         note = f"{wave}{pool.ended}/{total or '?'} hosts{time_left}  {', '.join(at_work[:3])}"
         self._progress.update(self._pools[key], total=total, completed=pool.ended, note=escape(note[:100]))
         for host, (phase, text) in pool.hosts.items():

@@ -39,8 +39,8 @@ def print_ends(console: Console, reports: Sequence[StackReport]) -> None:
             continue
         console.print(f"[bold]{escape(report.stack)}[/]: {report.result}")
         for host in report.failed_hosts:
-            why = host.text.removeprefix(f"{host.phase} ")
-            console.print(f"  [red]{host.phase}[/] {escape(f'{host.pool}/{host.name}: {why}')}", soft_wrap=True)
+            told = f"{host.pool}/{host.name}: {host.text}"
+            console.print(f"  [red]{host.phase}[/] {escape(told)}", soft_wrap=True)
         _print_told(console, report)
     for report in reports:
         console.print(f"[bold]{escape(report.stack)}[/]: {standing(report)}", soft_wrap=True)

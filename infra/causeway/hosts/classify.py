@@ -26,7 +26,7 @@ class Need(StrEnum):
     RESTORE = "restore"
     """Its stamp proves it right, but a run that ended early has left its node marked or without operands."""
     CHECK = "check"
-    """Only the code differs, or it drifted: a run in check mode decides."""
+    """Only the code differs, or it drifted, or it serves and has no stamp: a run in check mode decides."""
     JOIN = "join"
     """Nothing runs on it yet: no window, no cordon, no drain."""
     CHANGE = "change"
@@ -133,6 +133,8 @@ def _by_stamp(spec: PoolSpec, found: Candidate, before: str, sight: Sight) -> Ca
         return replace(found, need=Need.CHECK)
     if not sight.asked:
         return replace(found, need=Need.UNKNOWN)
+    if stamp is None:
+        return replace(found, need=Need.CHECK)
     return replace(found, disruption=spec.disruption if _was_right(stamp, before) else "reboot")
 
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from causeway.assets import REINSTALL
 from causeway.errors import Permanent
 from causeway.hosts import openssh
 from causeway.hosts.environment import scrubbed
@@ -83,5 +84,5 @@ def missing_module(path: str) -> Permanent:
         "assets-missing",
         "the facts module is not there",
         where=path,
-        hint="install the package again: pip install --force-reinstall causeway",
+        hint=REINSTALL,
     )

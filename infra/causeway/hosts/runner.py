@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from causeway.assets import REINSTALL
 from causeway.errors import Permanent
 from causeway.hosts import artifacts, private
 from causeway.hosts.environment import scrubbed
@@ -127,7 +128,7 @@ def _write_job(folder: Path, bundle: Bundle, playbooks: Path, environment: Mappi
             "playbook-missing",
             "this playbook is not there",
             where=str(playbook),
-            hint="install the package again: pip install --force-reinstall causeway",
+            hint=REINSTALL,
         )
     for name in ("tags", "tmp"):
         (folder / name).mkdir()

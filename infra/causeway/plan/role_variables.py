@@ -12,12 +12,12 @@ import yaml
 from causeway.errors import CausewayError, Permanent
 from causeway.fleet.load import LoadedFleet
 from causeway.fleet.places import Path as DeclarationPath
-from causeway.fleet.problems import Collector, choice
+from causeway.fleet.problems import choice
 from causeway.plan.disruption import ROLE_SEPARATOR
 
 
-def check(loaded: LoadedFleet, playbooks: Path) -> None:
-    """Check the variables of pools and hosts against what their roles take.
+def unknown(loaded: LoadedFleet, playbooks: Path) -> Iterator[CausewayError]:
+    """The variables of pools and hosts that their roles do not take.
 
     A variable belongs to the role before its `__`; one of a role that these playbooks have not is somebody else's.
 
@@ -25,15 +25,15 @@ def check(loaded: LoadedFleet, playbooks: Path) -> None:
         loaded: the fleet.
         playbooks: folder of the playbooks, whose roles list their variables in `meta/argument_specs.yml`.
 
+    Returns:
+        An error for every variable that its role has not, with the nearest that it has.
+
     Raises:
-        Problems: every variable that its role has not, with the nearest that it has.
         Permanent: a role's list cannot be read.
     """
-    problems = Collector()
     for path, variables in _written(loaded):
         for name in variables:
-            problems.extend(_unknown(loaded, (*path, name), name, playbooks))
-    problems.raise_any(source.name for source in loaded.marks.sources)
+            yield from _unknown(loaded, (*path, name), name, playbooks)
 
 
 def _written(loaded: LoadedFleet) -> Iterator[tuple[DeclarationPath, Mapping[str, object]]]:

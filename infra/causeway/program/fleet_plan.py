@@ -9,10 +9,10 @@ from pathlib import Path
 from causeway import assets
 from causeway.capacity.money import cost_report
 from causeway.capacity.offer import Capacity, compute
-from causeway.catalog import Catalog, load_catalog, references
+from causeway.catalog import Catalog
 from causeway.fleet.load import LoadedFleet, load_fleet
-from causeway.plan import role_variables
 from causeway.plan.build import Sources, build
+from causeway.plan.catalog_of import catalog_of
 from causeway.plan.model import FleetPlan
 from causeway.plan.playbook_code import code_of
 from causeway.policy.evaluate import evaluate
@@ -40,9 +40,7 @@ def planned(folder: Path, on: date, shown: str | None = None) -> PlannedFleet:
         Permanent, Problems: what is wrong with the declaration, all of it.
     """
     loaded = load_fleet(folder, shown)
-    catalog = load_catalog(loaded.fleet.catalog, loaded.marks)
-    references.check(loaded, catalog)
-    role_variables.check(loaded, assets.playbooks())
+    catalog = catalog_of(loaded, assets.playbooks())
     capacity = compute(loaded)
     cost = cost_report(loaded, capacity, on)
     findings = evaluate(loaded, catalog, capacity, cost, on)

@@ -35,7 +35,7 @@ def upgraded(kind: str, properties: Values, upgrades: Mapping[int, Upgrade], new
             "state-newer",
             f"its state has shape {number!r}, and this version of Causeway knows shapes up to {newest}",
             subject=kind,
-            hint="use the version of Causeway that wrote it, or a newer one: pip install --upgrade causeway",
+            hint="use the version of Causeway that wrote it, or a newer one",
         )
     found = dict(properties)
     for step in range(number, newest):

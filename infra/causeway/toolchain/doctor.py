@@ -12,13 +12,13 @@ from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from causeway.assets import checkout
+from causeway.assets import INSTALL_UP, checkout
 from causeway.toolchain.locate import Located, Verdict, locate_all, search_path, shortcoming
 from causeway.toolchain.manifest import Purpose, programs, tools
 from causeway.toolchain.system import find_program, install_command
 
 _PYTHON = (3, 11)
-# What `pip install causeway[up]` brings, by what it is used for.
+# What the extra `up` brings, by what it is used for.
 _PACKAGES = {
     "pulumi": "the Python side of the engine",
     "ansible-core": "configures the hosts",
@@ -99,7 +99,7 @@ def _package(name: str, what: str) -> Check:
             what,
             Status.MISSING,
             detail="this Python has no such package",
-            fix="make venv" if checkout() else "pip install 'causeway[up]'",
+            fix="make venv" if checkout() else INSTALL_UP,
         )
 
 
