@@ -59,8 +59,8 @@ class InventoryModule(BaseInventoryPlugin):
         except ImportError as error:
             _end(
                 f"{path}: this Python has no Causeway to read the declaration with ({error})\n"
-                f"  to do: install Causeway's wheel for {sys.executable}, or use the ansible-playbook of the environment "
-                "that has it"
+                f"  to do: install Causeway's wheel for {sys.executable}, or use the ansible-playbook of the "
+                "environment that has it"
             )
         try:
             hosts = self._add(Path(path))
