@@ -15,7 +15,7 @@ from causeway.hosts.states import fingerprints
 from tests.hosts.world import NEW, OLD, RESOURCE, FakeHost, Killed, World, go, node, pool, serving, stamp
 
 FAULTS = ("", "", "", "", "fail", "die", "locked")
-KINDS = ("serving", "serving", "serving", "right", "new", "half", "cordoned", "down", "off", "stuck", "left")
+KINDS = ("serving", "serving", "serving", "right", "new", "half", "cordoned", "down", "off", "stuck", "left", "broken")
 
 
 def host(name: str, kind: str, fault: str) -> FakeHost:
@@ -35,7 +35,9 @@ def host(name: str, kind: str, fault: str) -> FakeHost:
         made.reachable = False
     elif kind == "stuck":
         made.stuck = True
-    elif kind == "left":
+    elif kind in ("left", "broken"):
+        made.stamp = made.stamp if kind == "left" else stamp("", name, "applying")
+        made.asleep = True
         mark = RolloutMark("r0", "drained", "2026-11-01T00:00:00+00:00", cordoned=True)
         made.node = node(name, schedulable=False, operands=False, mark=mark, allocatable={RESOURCE: 0})
     made.fault = fault
@@ -81,9 +83,15 @@ SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=[Heal
 def test_limits_hold_and_every_host_ends_in_one_state(case: tuple[World, PoolSpec]) -> None:
     made, spec = case
     out_before, foreign = made.out(), cordoned_by_others(made)
+    half = {name for name in out_before if made.hosts[name].stamp == stamp("", name, "applying")}
     with tempfile.TemporaryDirectory() as home:
         outcome = go(made, spec, Path(home))
     note(str(outcome))
+    for name, each in made.hosts.items():
+        if each.node is not None and each.node.schedulable:
+            assert not each.asleep, f"{name} serves without its vendor's services"
+            changed = each.stamp is not None and each.stamp["phase"] != "verified"
+            assert name not in half or not changed, f"{name} was half changed and serves"
     allowed = spec.rollout.max_unavailable.of(len(spec.hosts))
     assert made.most_out <= max(allowed, len(out_before)), "more hosts were out than allowed"
     assert outcome.states.keys() == made.hosts.keys()

@@ -138,7 +138,7 @@ def test_a_damaged_journal_gives_what_is_whole_and_names_the_rest(tmp_path: Path
     journal.append(now, "r3", "wave", target="other", hosts=["h3"])
     entries = journal.read()
     assert entries.damaged == (2,)
-    assert behind(entries, "t") == Behind(2, now)
+    assert behind(entries, "other") == Behind(frozenset({"h3"}), now)
     assert behind(entries, "nothing") == Behind()
     forget(tmp_path, "f.c", "p", ["h2", "h1"], now)
     assert journal.read().whole[-1]["hosts"] == ["h1", "h2"]

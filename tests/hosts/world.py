@@ -50,6 +50,8 @@ class FakeHost:
     """Whether a budget keeps its pods."""
     runs: int = 0
     """How often its software was installed."""
+    asleep: bool = False
+    """Whether its vendor's services are stopped."""
     code_changes: str = "none"
     """What check mode predicts."""
 
@@ -69,6 +71,8 @@ class World:
     steps: list[Progress] = field(default_factory=list)
     most_out: int = 0
     waves: list[tuple[str, ...]] = field(default_factory=list)
+    played: list[str] = field(default_factory=list)
+    """Playbooks in the order in which they ran."""
     slept: float = 0.0
     task_minutes: float = 0.0
 
@@ -229,7 +233,10 @@ class FakeTransport:
 
     def run(self, bundle: Bundle, on_event: Callable[[TaskEvent], None], cancelled: Callable[[], bool]) -> RunEnd:
         self._world.call()
-        if bundle.playbook == "quiesce.yml":
+        self._world.played.append(bundle.playbook)
+        if bundle.playbook in ("quiesce.yml", "wake.yml"):
+            for name in bundle.hosts:
+                self._world.hosts[name].asleep = bundle.playbook == "quiesce.yml"
             return RunEnd("successful", {}, {}, dict.fromkeys(bundle.hosts, 0))
         if bundle.check:
             for name in bundle.hosts:
@@ -280,6 +287,7 @@ class FakeTransport:
             host.runs += 1
         elif play == "Finish":
             host.stamp = stamp(str(variables["causeway__desired"]), name)
+            host.asleep = False
         return None
 
     def free_locks(self, hosts: Mapping[str, Mapping[str, Any]], owner: str) -> None:

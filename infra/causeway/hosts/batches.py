@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from causeway.hosts.classify import Candidate
-from causeway.hosts.model import PoolSpec
+from causeway.hosts.model import Phase, PoolSpec
 from causeway.plan.durations import Durations
 from causeway.plan.waves import spread, waves
 
@@ -21,11 +21,19 @@ def ordered(spec: PoolSpec, hosts: Sequence[Candidate]) -> list[Candidate]:
 
 
 def repairs(hosts: Sequence[Candidate]) -> list[Candidate]:
-    """Hosts that are out of service already because a rollout holds them, or their node is down.
+    """Hosts that are out of service already because a rollout has emptied them, or their node is down.
 
-    Working on them takes nothing away, so they go first, need no window and no room.
+    Working on them takes nothing away, so they go first, need no window and no room. One that a run has only cordoned,
+    or that somebody has uncordoned since, may serve: it waits for its turn like any other.
     """
-    return [host for host in hosts if host.node is not None and (host.node.mark is not None or not host.node.ready)]
+    return [host for host in hosts if host.node is not None and (not host.node.ready or _emptied(host))]
+
+
+def _emptied(host: Candidate) -> bool:
+    node = host.node
+    if node is None or node.mark is None or node.schedulable:
+        return False
+    return node.mark.phase != Phase.CORDONED or not host.whole
 
 
 def take(hosts: Sequence[Candidate], size: int, room: int) -> list[Candidate]:
@@ -53,9 +61,14 @@ class Growth:
     size: int
     canary: bool
 
-    def after(self, *, clean: bool) -> Growth:
-        """What follows a wave: twice as many hosts, or as many again when a host failed."""
-        return Growth(self.size * 2, canary=False) if clean else self
+    def after(self, right: int, *, clean: bool) -> Growth:
+        """What follows a wave: twice as many hosts, or as many again when a host failed or none came to its target.
+
+        Args:
+            right: hosts that came to their target.
+            clean: whether no host failed.
+        """
+        return Growth(self.size * 2, canary=False) if clean and right else self
 
 
 def growth(canary: int, done: int, total: int) -> Growth:

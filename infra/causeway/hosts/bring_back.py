@@ -1,8 +1,8 @@
-"""Puts hosts whose stamp proves them right back into service: operands on, accelerators offered, uncordon, traffic."""
+"""Puts hosts that are right back into service: services, operands, accelerators offered, uncordon, traffic."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from causeway.cluster.model import Nodes
@@ -10,9 +10,20 @@ from causeway.errors import CausewayError, Permanent, Retryable
 from causeway.hosts.leave import AT_ONCE
 from causeway.hosts.model import Phase
 from causeway.hosts.patience import patiently
+from causeway.hosts.play import WAKE, HostEnd, play
 from causeway.hosts.session import Session, Wave
 
 ALLOCATABLE_S = 300.0
+
+
+def wake(session: Session, names: Sequence[str], wave: Wave) -> Mapping[str, HostEnd]:
+    """Start again what was stopped to free the devices of hosts, and tell how that ended for each.
+
+    It runs although the rollout may be cancelled: a host without its vendor's services must not serve.
+    """
+    if not names or session.spec.resource is None:
+        return dict.fromkeys(names, HostEnd("ok"))
+    return play(session, dict.fromkeys(names, "none"), wave, playbook=WAKE, to_the_end=True).hosts
 
 
 def bring_back(session: Session, nodes: Nodes, names: Sequence[str], wave: Wave) -> None:
@@ -20,9 +31,9 @@ def bring_back(session: Session, nodes: Nodes, names: Sequence[str], wave: Wave)
     if not names:
         return
 
-    def one(name: str) -> CausewayError | None:
+    def one(name: str) -> str | CausewayError:
         try:
-            _back(session, nodes, name, wave)
+            return _back(session, nodes, name, wave)
         except Retryable as error:
             return Permanent(
                 "cluster-away",
@@ -31,26 +42,26 @@ def bring_back(session: Session, nodes: Nodes, names: Sequence[str], wave: Wave)
             )
         except CausewayError as error:
             return error
-        return None
 
     with ThreadPoolExecutor(min(AT_ONCE, len(names)), "return") as threads:
-        for name, error in zip(names, threads.map(one, names), strict=True):
-            if error is None:
-                session.done(name, "verified and in service", wave)
-            elif error.code == _INTERRUPTED:
-                session.interrupt(name, error.code, error.reason, wave)
+        for name, end in zip(names, threads.map(one, names), strict=True):
+            if isinstance(end, str):
+                session.done(name, end, wave)
+            elif end.code == _INTERRUPTED:
+                session.interrupt(name, end.code, end.reason, wave)
             else:
-                session.fail(name, error.code, error.reason, error.hint, wave)
+                session.fail(name, end.code, end.reason, end.hint, wave)
 
 
 _INTERRUPTED = "interrupted"
 
 
-def _back(session: Session, nodes: Nodes, name: str, wave: Wave) -> None:
+def _back(session: Session, nodes: Nodes, name: str, wave: Wave) -> str:
+    """What to tell of a host that is back."""
     around, resource, expected = session.around, session.spec.resource, session.expected(name)
     node = patiently(lambda: nodes.read([name]), around).get(name)
     if node is None:
-        return
+        return "verified; the cluster has no node of it"
     if node.pool != session.spec.pool:
         patiently(lambda: nodes.join_pool(name, session.spec.pool), around)
         node = patiently(lambda: nodes.read([name]), around).get(name, node)  # device plugins select its pool
@@ -72,6 +83,9 @@ def _back(session: Session, nodes: Nodes, name: str, wave: Wave) -> None:
     patiently(lambda: nodes.restore(name), around)
     if "shift_traffic" in session.spec.on_drain.values():
         patiently(lambda: nodes.shift_traffic(name, away=False), around)
+    if not node.schedulable and not _ours(node.mark):
+        return "verified; its node stays cordoned, since it was not a rollout that cordoned it"
+    return "verified and in service"
 
 
 def _ours(mark: object) -> bool:

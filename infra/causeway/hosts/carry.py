@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from causeway.cluster.model import Nodes
-from causeway.hosts.bring_back import bring_back
+from causeway.hosts.bring_back import bring_back, wake
 from causeway.hosts.classify import Candidate, Need
 from causeway.hosts.leave import hush, put_back, take_out
 from causeway.hosts.model import Phase
@@ -16,6 +17,7 @@ from causeway.hosts.states import NEXT_RUN
 
 NOT_ALLOWED = "disruption-not-allowed"
 HOST_LOCKED = "host-locked"
+_STAYS = "; its node stays cordoned"
 
 
 def carry(
@@ -46,7 +48,7 @@ def carry(
     end = play(session, allow, wave)
     ends = _by_stamp(session, end)
     again = _note(session, nodes, {host.name: host for host in work}, ends, {host.name for host in ready}, wave)
-    _free(session, [name for name, one in ends.items() if one.kind in ("failed", "interrupted")])
+    _free(session, [name for name, one in end.hosts.items() if one.kind in ("failed", "interrupted")])
     return again
 
 
@@ -61,22 +63,18 @@ def _empty(
         if why == "cancelled" and not cordoned:
             session.pend(host.name)
         elif why:
-            session.defer(host.name, NEXT_RUN, f"{why}; its node stays cordoned until then" if cordoned else why, wave)
+            session.defer(host.name, NEXT_RUN, f"{why}{_STAYS} until then" if cordoned else why, wave)
     late = "cancelled" if session.around.cancelled() else may_begin()
     if not late:
         return out
+    until, _, why = (NEXT_RUN + ": stopped").partition(": ") if late == "cancelled" else late.partition(": ")
     for host in out:
-        put_back(session, nodes, host.name)
-        if late == "cancelled":
+        back = put_back(session, nodes, host)
+        if late == "cancelled" and back:
             session.pend(host.name)
         else:
-            session.defer(host.name, *_until(late), wave)
+            session.defer(host.name, until, why if back else f"{why}{_STAYS} until then", wave)
     return []
-
-
-def _until(late: str) -> tuple[str, str]:
-    until, _, why = late.partition(": ")
-    return until, why
 
 
 def _quiesce(session: Session, nodes: Nodes, hosts: Sequence[Candidate], wave: Wave) -> list[Candidate]:
@@ -84,22 +82,25 @@ def _quiesce(session: Session, nodes: Nodes, hosts: Sequence[Candidate], wave: W
     if not hosts or session.spec.resource is None:
         return list(hosts)
     end = play(session, {host.name: host.disruption for host in hosts}, wave, playbook=QUIESCE)
-    free = []
+    held = [host for host in hosts if end.hosts[host.name].kind in ("failed", "interrupted")]
+    back = _put_back_awake(session, nodes, held, wave)
     for host in hosts:
         one = end.hosts[host.name]
-        if one.kind == "ok":
-            free.append(host)
-            continue
         if one.kind == "unreachable":  # it may be down: its node stays as it is until somebody has looked
             session.lose(host.name, one.what, wave=wave)
-            continue
-        back = put_back(session, nodes, host.name)
-        if one.kind == "interrupted" and end.cancelled:
+        elif one.kind == "interrupted" and end.cancelled and host.name in back:
             session.pend(host.name)
-        else:
-            what = one.what if back else f"{one.what}; its node stays cordoned"
+        elif one.kind != "ok":
+            what = one.what if host.name in back else f"{one.what}{_STAYS}"
             session.fail(host.name, one.code or "ansible-ended", what, one.hint, wave)
-    return free
+    return [host for host in hosts if end.hosts[host.name].kind == "ok"]
+
+
+def _put_back_awake(session: Session, nodes: Nodes, hosts: Sequence[Candidate], wave: Wave) -> set[str]:
+    """Put hosts back into service that were quiesced and not changed; the names of those that are back."""
+    whole = [host for host in hosts if host.whole]
+    ends = wake(session, [host.name for host in whole], wave)
+    return {host.name for host in whole if ends[host.name].kind == "ok" and put_back(session, nodes, host)}
 
 
 def _by_stamp(session: Session, end: PlayEnd) -> dict[str, HostEnd]:
@@ -127,6 +128,9 @@ def _note(
     wave: Wave,
 ) -> list[Candidate]:
     again: list[Candidate] = []
+    ended = {name: one for name, one in ends.items() if one.kind in ("failed", "interrupted") and name in emptied}
+    unchanged = [hosts[name] for name, one in ended.items() if one.untouched]
+    back = _put_back_awake(session, nodes, unchanged, wave) if nodes is not None else set()
     right = [name for name, one in ends.items() if one.kind == "ok"]
     waiting = [name for name in right if name in emptied or _is_held(hosts[name])] if nodes is not None else []
     for name in right:
@@ -139,19 +143,18 @@ def _note(
             session.say(name, Phase.PENDING, f"{one.what}: it goes again in a wave that may", wave)
             again.append(hosts[name].change("reboot"))
             continue
-        if one.untouched and name in emptied and nodes is not None and one.kind != "unreachable":
-            put_back(session, nodes, name)
-        _note_failure(session, name, one, wave)
+        stays = one.untouched and name in emptied and name not in back
+        _note_failure(session, name, replace(one, what=f"{one.what}{_STAYS}") if stays else one, wave, stays=stays)
     if nodes is not None:
         bring_back(session, nodes, waiting, wave)
     return again
 
 
-def _note_failure(session: Session, name: str, one: HostEnd, wave: Wave) -> None:
+def _note_failure(session: Session, name: str, one: HostEnd, wave: Wave, *, stays: bool) -> None:
     if one.kind == "unreachable":
         session.lose(name, one.what, wave=wave)
     elif one.kind == "interrupted":
-        if session.around.cancelled() and one.untouched:
+        if session.around.cancelled() and one.untouched and not stays:
             session.pend(name)
         elif session.around.cancelled():
             session.interrupt(name, "interrupted", one.what, wave)

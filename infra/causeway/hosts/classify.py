@@ -12,6 +12,7 @@ from causeway.hosts.model import OUT_OF_SERVICE, HostFacts, HostSpec, PoolSpec
 from causeway.hosts.stamp import Stamp, stamp_of
 from causeway.hosts.states import fingerprints, is_drifted
 
+CANARY_UNWELL = "canary-unwell"
 EMPTYING = ("drain", "reboot")
 """Disruptions for which a host's workloads have to leave."""
 
@@ -24,7 +25,8 @@ class Need(StrEnum):
     LEAVE = "leave"
     """Declared out of service."""
     RESTORE = "restore"
-    """Its stamp proves it right, but a run that ended early has left its node marked or without operands."""
+    """Its stamp proves it right, but a run that ended early has left its node marked or without operands, or it was a
+    canary that did not stay well."""
     CHECK = "check"
     """Only the code differs, or it drifted, or it serves and has no stamp: a run in check mode decides."""
     JOIN = "join"
@@ -61,6 +63,16 @@ class Candidate:
     def name(self) -> str:
         """The host's name."""
         return self.host.name
+
+    @property
+    def whole(self) -> bool:
+        """Whether nobody has changed it since it was last proved: only then may it serve again as it is.
+
+        A host that was never worked on counts as whole, unless a run has left its node marked.
+        """
+        if self.stamp is not None:
+            return self.stamp.verified
+        return self.node is None or self.node.mark is None
 
     @property
     def empties(self) -> bool:
@@ -126,7 +138,8 @@ def _by_stamp(spec: PoolSpec, found: Candidate, before: str, sight: Sight) -> Ca
     stamp, host = found.stamp, found.host
     drifted = is_drifted(before)
     if stamp is not None and stamp.says(host.desired) and not drifted:
-        return replace(found, need=Need.RESTORE if _left_behind(sight.node) else Need.NOTHING)
+        unwell = left_behind(sight.node) or before.startswith(f"failed {CANARY_UNWELL}")
+        return replace(found, need=Need.RESTORE if unwell else Need.NOTHING)
     if host.joining or (sight.asked and not _serves(spec, stamp, sight)):
         return replace(found, need=Need.JOIN)
     if stamp is not None and (stamp.has_intent_of(host.desired) or (drifted and stamp.verified)):
@@ -138,17 +151,22 @@ def _by_stamp(spec: PoolSpec, found: Candidate, before: str, sight: Sight) -> Ca
     return replace(found, disruption=spec.disruption if _was_right(stamp, before) else "reboot")
 
 
-def _left_behind(node: NodeState | None) -> bool:
+def left_behind(node: NodeState | None) -> bool:
     """Whether an earlier run's traces are on a node."""
     return node is not None and (node.mark is not None or not node.operands)
 
 
 def _serves(spec: PoolSpec, stamp: Stamp | None, sight: Sight) -> bool:
-    """Whether something may run on a host: it has a node, and was verified once, or offers something, or has pods."""
+    """Whether something may run on a host: it was verified once, or its node offers something or has pods.
+
+    A host that was verified and has no node counts too: its cluster may be taken for another one.
+    """
     node = sight.node
+    if stamp is not None and stamp.verified:
+        return True
     if node is None:
         return False
-    if node.mark is not None or (stamp is not None and stamp.verified) or sight.pods is None or sight.pods:
+    if node.mark is not None or sight.pods is None or sight.pods:
         return True
     return spec.resource is not None and node.allocatable.get(spec.resource, 0) > 0
 

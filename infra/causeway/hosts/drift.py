@@ -1,7 +1,7 @@
 """Looks whether hosts are still what the last run proved: their stamp, versions and devices, or a run in check mode.
 
-Nothing is changed, on the host or in the cluster. A host that was not right before keeps its state: the next rollout
-looks at it anyway.
+Nothing is changed, on the host or in the cluster. A node that a killed run has left out of service is drift as well.
+A host that was not right before keeps its state: the next rollout looks at it anyway.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from causeway.errors import CausewayError
 from causeway.hosts import states
+from causeway.hosts.classify import left_behind
 from causeway.hosts.look import probe
 from causeway.hosts.model import OUT_OF_SERVICE, HostFacts, PoolSpec, Surroundings
 from causeway.hosts.play import play
@@ -49,20 +50,35 @@ def look(
     asked = [name for name in wanted if session.hosts[name].desired != OUT_OF_SERVICE]
     session.look_at(len(asked))
     facts = probe(session, asked)
-    found = {name: _state(session, facts[name]) if name in facts else session.states[name] for name in wanted}
+    held = _held(session)
+    found = {name: _state(session, facts[name], held) if name in facts else session.states[name] for name in wanted}
     if level == "check":
         right = [name for name, state in found.items() if fingerprints(state) is not None]
         found.update(_predicted(session, right))
     return found
 
 
-def _state(session: Session, facts: HostFacts) -> str:
+def _held(session: Session) -> frozenset[str]:
+    """Hosts whose node a rollout that did not end has left out of service; none when the cluster is away."""
+    nodes = session.around.nodes
+    if nodes is None:
+        return frozenset()
+    try:
+        found = nodes.read(list(session.hosts))
+    except CausewayError:
+        return frozenset()
+    return frozenset(name for name, node in found.items() if left_behind(node))
+
+
+def _state(session: Session, facts: HostFacts, held: frozenset[str]) -> str:
     name, before = facts.name, session.states[facts.name]
     if facts.facts is None:
         return states.unreachable(facts.unreachable)
     if fingerprints(before) is None:
         return before
     why = drifted(session.hosts[name].variables, facts, before, session.expected(name))
+    if not why and name in held:
+        why = "a run that did not end has left its node out of service"
     return f"drifted: {why}" if why else before
 
 

@@ -91,16 +91,18 @@ class Behind:
     """How far a rollout to a target had come before this run.
 
     Args:
-        hosts: how many hosts it has brought there in waves.
+        hosts: those that it has brought there in waves.
         canary_at: when the first wave was done; None when there was none.
     """
 
-    hosts: int = 0
+    hosts: frozenset[str] = frozenset()
     canary_at: datetime | None = None
 
 
 def behind(entries: Entries, target: str) -> Behind:
     """How far a rollout had come.
+
+    What came before a rollout to another target, or before hosts were given up, tells nothing of this one.
 
     Args:
         entries: the journal.
@@ -109,13 +111,16 @@ def behind(entries: Entries, target: str) -> Behind:
     hosts: set[str] = set()
     first: datetime | None = None
     for entry in entries.whole:
+        if entry.get("target", target) != target or entry["kind"] == "forgotten":
+            hosts, first = set(), None
+            continue
         done = entry.get("hosts")
-        if entry["kind"] != "wave" or entry.get("target") != target or not isinstance(done, list) or not done:
+        if entry["kind"] != "wave" or not isinstance(done, list) or not done:
             continue
         with contextlib.suppress(ValueError):
             first = first or datetime.fromisoformat(entry["at"])
             hosts.update(map(str, done))
-    return Behind(len(hosts), first)
+    return Behind(frozenset(hosts), first)
 
 
 def journal_of(home: Path, stack: str, pool: str) -> Journal:

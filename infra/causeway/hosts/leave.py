@@ -1,6 +1,7 @@
 """Takes a host out of service: cordon, traffic or checkpoint, evictions, device plugin and exporter off.
 
-Whatever goes wrong before anything on the host was changed is undone: a host that is well is not left cordoned.
+Whatever goes wrong before anything on the host was changed is undone: a host that is well is not left cordoned, and
+one that an earlier run has left half changed does not serve until it is proved.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Left:
 
     Args:
         why: why it stays in service for now; empty when it left.
-        cordoned: whether its node stayed cordoned because the cluster could not be asked to undo it.
+        cordoned: whether its node stays cordoned all the same (`put_back`).
     """
 
     why: str = ""
@@ -75,7 +76,7 @@ def _leave(session: Session, nodes: Nodes, host: Candidate, wave: Wave) -> Left:
         why = f"{error.code}: {error.reason}"
     if not why:
         return Left()
-    return Left(why, cordoned=not put_back(session, nodes, host.name))
+    return Left(why, cordoned=not put_back(session, nodes, host))
 
 
 def _emptied(session: Session, nodes: Nodes, host: Candidate, wave: Wave) -> str:
@@ -121,13 +122,18 @@ def _warn_workloads(session: Session, nodes: Nodes, name: str, wave: Wave) -> No
             session.say(name, Phase.CORDONED, f"{', '.join(asked)} wrote a checkpoint", wave)
 
 
-def put_back(session: Session, nodes: Nodes, name: str) -> bool:
-    """Undo what was done to a node whose host nobody has changed. False when the cluster could not be asked."""
+def put_back(session: Session, nodes: Nodes, host: Candidate) -> bool:
+    """Undo what was done to a node whose host this run has not changed.
+
+    False when the node stays cordoned: an earlier run has left its host half changed, or the cluster cannot be asked.
+    """
+    if not host.whole:
+        return False
     try:
-        patiently(lambda: nodes.operands(name, on=True), session.around)
-        patiently(lambda: nodes.restore(name), session.around)
+        patiently(lambda: nodes.operands(host.name, on=True), session.around)
+        patiently(lambda: nodes.restore(host.name), session.around)
         if "shift_traffic" in session.spec.on_drain.values():
-            patiently(lambda: nodes.shift_traffic(name, away=False), session.around)
+            patiently(lambda: nodes.shift_traffic(host.name, away=False), session.around)
     except CausewayError:
         return False
     return True

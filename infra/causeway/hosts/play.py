@@ -16,10 +16,12 @@ from causeway.plan.disruption import worst
 
 SITE = "site.yml"
 QUIESCE = "quiesce.yml"
+WAKE = "wake.yml"
 FORKS = 50
 _PHASES = {
     "Lock": (Phase.QUIESCED, "takes the host's lock"),
     "Quiesce": (Phase.DRAINED, "frees its devices"),
+    "Wake": (Phase.DRAINED, "starts its services again"),
     "Baseline": (Phase.QUIESCED, "prepares the operating system"),
     "Drivers": (Phase.QUIESCED, "installs the driver stack"),
     "Container runtime": (Phase.QUIESCED, "sets up the container runtime"),
@@ -106,6 +108,7 @@ def play(
     *,
     playbook: str = SITE,
     check: bool = False,
+    to_the_end: bool = False,
 ) -> PlayEnd:
     """Run a playbook on hosts.
 
@@ -115,6 +118,7 @@ def play(
         wave: for whoever watches.
         playbook: which one.
         check: predict only.
+        to_the_end: run it although the rollout is cancelled.
     """
     watch = _Watch(session, allow, wave, check=check)
     bundle = Bundle(
@@ -127,7 +131,8 @@ def play(
         secrets=tuple(session.spec.secrets.values()),
     )
     try:
-        end = session.around.transport.run(bundle, watch.take, session.around.cancelled)
+        cancelled = (lambda: False) if to_the_end else session.around.cancelled
+        end = session.around.transport.run(bundle, watch.take, cancelled)
     except CausewayError as error:
         refused = HostEnd("failed", error.code, error.reason, error.hint, untouched=True)
         return PlayEnd(dict.fromkeys(allow, refused))

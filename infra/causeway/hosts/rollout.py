@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from causeway.errors import CausewayError
 from causeway.hosts import states
-from causeway.hosts.bring_back import bring_back
+from causeway.hosts.bring_back import bring_back, wake
 from causeway.hosts.carry import carry
 from causeway.hosts.classify import EMPTYING, Candidate, Need
 from causeway.hosts.look import Cluster, candidates, read_nodes
@@ -123,10 +123,23 @@ def _locked(session: Session, host: Candidate) -> None:
 def _restore(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> list[Candidate]:
     """Put hosts back into service that are right, and whose run ended before it could."""
     del cluster
-    right = [host.name for host in hosts if host.need is Need.RESTORE]
+    right = [host for host in hosts if host.need is Need.RESTORE]
+    quiet = [host.name for host in right if _drained(host)]
+    asleep = {name: end for name, end in wake(session, quiet, NO_WAVE).items() if end.kind != "ok"}
+    for name, end in asleep.items():
+        if end.kind == "unreachable":
+            session.lose(name, f"{end.what}; its node stays cordoned")
+        else:
+            session.fail(name, end.code or "ansible-ended", f"{end.what}; its node stays cordoned", end.hint)
     if session.around.nodes is not None:
-        bring_back(session, session.around.nodes, right, NO_WAVE)
+        bring_back(session, session.around.nodes, [host.name for host in right if host.name not in asleep], NO_WAVE)
     return [host for host in hosts if host.need is not Need.RESTORE]
+
+
+def _drained(host: Candidate) -> bool:
+    """Whether a run that ended early may have stopped the vendor's services on it."""
+    mark = host.node.mark if host.node is not None else None
+    return mark is not None and mark.phase != Phase.CORDONED
 
 
 def _join(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> list[Candidate]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from causeway.errors import CausewayError
 from causeway.hosts import states
 from causeway.hosts.batches import Growth, growth, ordered, repairs, take, wave_time, waves_left
 from causeway.hosts.carry import carry
-from causeway.hosts.classify import Candidate
+from causeway.hosts.classify import CANARY_UNWELL, Candidate
 from causeway.hosts.journal import Behind, behind
+from causeway.hosts.leave import put_back
 from causeway.hosts.look import Cluster, out_now, read_nodes, refreshed
 from causeway.hosts.model import Phase
 from causeway.hosts.patience import patiently, wait_until
@@ -29,6 +30,8 @@ class _Line:
     before: Behind
     done: int = 0
     """Waves that are over."""
+    watched: bool = False
+    """Whether the canary was watched for its time, and found well after it."""
 
 
 def in_waves(session: Session, hosts: Sequence[Candidate], stopped: Callable[[], bool]) -> None:
@@ -43,7 +46,7 @@ def in_waves(session: Session, hosts: Sequence[Candidate], stopped: Callable[[],
         return
     rollout = session.spec.rollout
     before = behind(session.journal.read(), session.target)
-    line = _Line(ordered(session.spec, hosts), growth(rollout.canary, before.hosts, len(session.hosts)), before)
+    line = _Line(ordered(session.spec, hosts), growth(rollout.canary, len(before.hosts), len(session.hosts)), before)
     while line.waiting and not stopped():
         cluster = read_nodes(session)
         if cluster.away and any(host.empties for host in line.waiting):
@@ -58,7 +61,7 @@ def _one(session: Session, line: _Line, cluster: Cluster, stopped: Callable[[], 
     """Carry one wave through. False when no other can begin in this run."""
     mending = repairs(line.waiting)
     if mending:
-        _carry(session, line, mending, lambda: "")
+        _carry(session, line, mending, lambda: "", "repair")
         return True
     if _watching(session, line) is False or stopped():
         return False
@@ -67,19 +70,24 @@ def _one(session: Session, line: _Line, cluster: Cluster, stopped: Callable[[], 
     if not line.waiting:
         return False
     if not chosen:
-        _defer(session, line.waiting, NEXT_RUN, _no_room(session, cluster))
+        _leave_in_service(session, line.waiting, NEXT_RUN, _no_room(session, cluster))
         return False
     closed = _closed(session, len(chosen))
     if closed:
-        _defer(session, line.waiting, *closed)
+        _leave_in_service(session, line.waiting, *closed)
         return False
     failed = len(session.failures)
-    _carry(session, line, chosen, lambda: _ended(session))
-    line.growth = line.growth.after(clean=len(session.failures) == failed)
+    right = _carry(session, line, chosen, lambda: _ended(session), "wave")
+    if right:
+        line.before = Behind(line.before.hosts | right, line.before.canary_at or session.around.now())
+    line.growth = line.growth.after(len(right), clean=len(session.failures) == failed)
     return True
 
 
-def _carry(session: Session, line: _Line, chosen: Sequence[Candidate], may_begin: Callable[[], str]) -> None:
+def _carry(
+    session: Session, line: _Line, chosen: Sequence[Candidate], may_begin: Callable[[], str], kind: str
+) -> frozenset[str]:
+    """Those hosts of a wave that came to their target; the journal keeps them as an entry of this kind."""
     names = {host.name for host in chosen}
     rest = [host for host in line.waiting if host.name not in names]
     room = session.spec.rollout.max_unavailable.of(len(session.hosts))
@@ -87,45 +95,49 @@ def _carry(session: Session, line: _Line, chosen: Sequence[Candidate], may_begin
     session.say("", Phase.PENDING, f"wave {wave.number} of {wave.count}: {', '.join(sorted(names))}", wave)
     line.waiting = [*rest, *carry(session, chosen, wave, may_begin)]
     line.done += 1
-    right = sorted(name for name in names if session.states[name] == session.hosts[name].desired)
-    now = session.around.now()
-    session.journal.append(now, session.run, "wave", target=session.target, hosts=right)
-    if right and line.before.canary_at is None:
-        line.before = Behind(len(right), now)
+    right = frozenset(name for name in names if session.states[name] == session.hosts[name].desired)
+    session.journal.append(session.around.now(), session.run, kind, target=session.target, hosts=sorted(right))
+    return right
 
 
 def _watching(session: Session, line: _Line) -> bool | None:
-    """Watch the canary for its time; False when the rollout ends with it, None when there was nothing to watch."""
+    """Watch the canary for its time, also one of an earlier run.
+
+    False when the rollout ends with it, None when there is nothing to watch.
+    """
     rollout, around = session.spec.rollout, session.around
-    if not rollout.canary or not rollout.soak or line.before.canary_at is None or line.growth.canary:
+    if line.watched or not rollout.canary or not rollout.soak or line.before.canary_at is None or line.growth.canary:
         return None
     until = line.before.canary_at + rollout.soak
-    if around.now() >= until:
-        return None
-    if rollout.window is not None:
-        end = open_until(rollout.window, around.now(), session.spec.time_zone)
-        if end is None or end <= until:
-            _defer(session, line.waiting, *_next(session, "the canary is watched beyond the end of the window"))
+    if around.now() < until:
+        end = open_until(rollout.window, around.now(), session.spec.time_zone) if rollout.window else until
+        if rollout.window is not None and (end is None or end <= until):
+            why = "the canary is watched beyond the end of the window"
+            _leave_in_service(session, line.waiting, *_next(session, why))
             return False
-    session.say("", Phase.PENDING, f"watches the canary until {states.at(until)}", Wave(line.done, line.done))
-    return wait_until(until, around) and _healthy(session, line)
+        session.say("", Phase.PENDING, f"watches the canary until {states.at(until)}", Wave(line.done, line.done))
+        if not wait_until(until, around):
+            return False
+    line.watched = True
+    unwell = _unwell(session, line.before.hosts)
+    if unwell:
+        _leave_in_service(session, line.waiting, NEXT_RUN, f"the canary is not well: {', '.join(unwell)}")
+    return not unwell and bool(line.waiting)
 
 
-def _healthy(session: Session, line: _Line) -> bool:
-    """Whether the hosts that this run has changed are still in service after they were watched."""
-    changed = [name for name, report in session.reports.items() if report.phase is Phase.DONE]
+def _unwell(session: Session, names: Collection[str]) -> list[str]:
+    """Those hosts that the rollout has changed and that are not in service after they were watched."""
     cluster = read_nodes(session)
-    for name in changed:
-        node = cluster.nodes.get(name)
-        if node is None:
-            continue
-        resource, expected = session.spec.resource, session.expected(name)
+    found = []
+    for name in sorted(set(names) & cluster.nodes.keys() & session.hosts.keys()):
+        node, resource, expected = cluster.nodes[name], session.spec.resource, session.expected(name)
         offered = node.allocatable.get(resource, 0) if resource else 0
         short = bool(resource) and node.plugin_expected and offered < expected
         if not node.ready or short:
             what = f"offers {offered} of {expected} {resource}" if short else "is not ready"
-            session.fail(name, "canary-unwell", f"after {session.spec.rollout.soak} its node {what}")
-    return not session.over_budget and bool(line.waiting)
+            session.fail(name, CANARY_UNWELL, f"after {session.spec.rollout.soak} its node {what}")
+            found.append(name)
+    return found
 
 
 def _willing(session: Session, line: _Line) -> list[Candidate]:
@@ -184,3 +196,12 @@ def _no_room(session: Session, cluster: Cluster) -> str:
 def _defer(session: Session, hosts: Sequence[Candidate], until: str, why: str) -> None:
     for host in hosts:
         session.defer(host.name, until, why)
+
+
+def _leave_in_service(session: Session, hosts: Sequence[Candidate], until: str, why: str) -> None:
+    """Defer hosts, and put those of them back into service that a run which ended early has left cordoned."""
+    nodes = session.around.nodes
+    for host in hosts:
+        held = nodes is not None and host.node is not None and host.node.mark is not None
+        back = put_back(session, nodes, host) if held and nodes is not None else True
+        session.defer(host.name, until, why if back else f"{why}; its node stays cordoned until then")
