@@ -42,7 +42,7 @@ def probe(
     commands = {
         name: [
             *openssh.words(name, variables, config),
-            openssh.as_root(variables, f"{openssh.python(variables)} -"),
+            openssh.as_root(variables, f"{openssh.python(variables)} -I -S -"),
         ]
         for name, variables in hosts.items()
     }
