@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from causeway import assets
+from causeway.assets import Playbooks
 from causeway.hosts import private
 from causeway.hosts.model import Bundle, RunEnd, TaskEvent
 from causeway.hosts.runner import run
@@ -81,7 +82,7 @@ class Place:
         return Bundle("f.c", "r1", playbook, hosts, secrets=("the-secret-token",))
 
     def run(self, bundle: Bundle, cancelled: Callable[[], bool] = lambda: False) -> RunEnd:
-        return run(bundle, self.books, self.folder / "runs", self.environment, self.events.append, cancelled)
+        return run(bundle, Playbooks(self.books), self.folder / "runs", self.environment, self.events.append, cancelled)
 
     def did(self, host: str) -> list[str]:
         path = self.folder / host

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pulumi
 
+from causeway import assets
 from causeway.errors import CausewayError
 from causeway.plan.fingerprint import Seal
 from causeway.program import components, rendering
@@ -71,7 +72,8 @@ def _prepared(name: str, args: ClusterArgs, on: date) -> tuple[StackDocument, Re
     with tempfile.TemporaryDirectory() as folder:
         # JSON is YAML: the declaration's own loader checks it, with its words and its hints
         Path(folder, "fleet.yaml").write_text(json.dumps(declared, indent=1), encoding="utf-8")
-        document = stack_document(planned(Path(folder), on, shown="the program"), name)
+        playbooks = assets.playbooks_of(assets.fleet_here(os.environ, Path.cwd()))
+        document = stack_document(planned(Path(folder), on, "the program", playbooks), name)
         stopped = stopping(document)
         if stopped:
             raise pulumi.RunError(refusal(stopped, pulumi.get_stack()))

@@ -70,6 +70,7 @@ class InventoryModule(BaseInventoryPlugin):
             _end(f"{path}: this fleet has no hosts that Ansible could reach\n  to do: declare `hosts` in a pool")
 
     def _add(self, path: Path) -> int:
+        from causeway.assets import Playbooks, playbooks_of
         from causeway.catalog import load_catalog, references
         from causeway.fleet.load import load_fleet
         from causeway.plan.inventory import OUT_OF_SERVICE
@@ -82,7 +83,7 @@ class InventoryModule(BaseInventoryPlugin):
         self.inventory.add_group(OUT_OF_SERVICE)
         secrets = _Secrets(loaded.fleet.secrets, path.parent)
         count = 0
-        for pool in pools_of(loaded, catalog, code_of(PLAYBOOKS)):
+        for pool in pools_of(loaded, catalog, code_of(Playbooks(PLAYBOOKS, playbooks_of(path).own_roles))):
             own = pool.groups[-1]
             self.inventory.add_group(own)
             for group in pool.groups[:-1]:
