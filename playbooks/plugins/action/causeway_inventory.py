@@ -60,7 +60,7 @@ class ActionModule(ActionBase):
             if folder is None
         ]
         found = {name: folder for name, folder in folders.items() if folder}
-        for name, folder in found.items():
+        for folder in found.values():
             wrong += self._wrong_variables(folder, known)
         if wrong:
             return _failed(*wrong)
