@@ -1,8 +1,10 @@
-"""Finds the playbooks and charts, inside an installed wheel or at the top of a checkout; and a fleet's own folder."""
+"""Finds playbooks and charts, inside an installed wheel or at the top of a checkout; and a fleet's own folders."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,6 +15,33 @@ INSTALL_UP = "pip install './causeway-VERSION-py3-none-any.whl[up]'"
 REINSTALL = (
     "install Causeway's wheel again: pip install --force-reinstall --no-deps ./causeway-VERSION-py3-none-any.whl"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Playbooks:
+    """Where playbooks and roles are: Causeway's, and a fleet's own.
+
+    Args:
+        root: Causeway's folder, with `site.yml`, `roles/` and `plugins/`.
+        own_roles: folder of the fleet's own roles, which need not be there; None for no fleet's.
+    """
+
+    root: Path
+    own_roles: Path | None = None
+
+    @property
+    def roles(self) -> tuple[Path, ...]:
+        """The folders in which a role is looked for, in this order: Causeway's own go first."""
+        return (self.root / "roles", *((self.own_roles,) if self.own_roles else ()))
+
+    @property
+    def roles_path(self) -> str:
+        """The same as Ansible's setting `roles_path` (ANSIBLE_ROLES_PATH) has it."""
+        return os.pathsep.join(map(str, self.roles))
+
+    def role(self, name: str) -> Path | None:
+        """The folder of a role; None when it is nowhere."""
+        return next((folder / name for folder in self.roles if (folder / name).is_dir()), None)
 
 
 def checkout() -> Path | None:
@@ -26,6 +55,11 @@ def playbooks() -> Path:
     return _folder("playbooks")
 
 
+def playbooks_of(fleet_dir: Path) -> Playbooks:
+    """The playbooks with the roles of a fleet's own: `roles`, beside the `inventory` folder or in the fleet's own."""
+    return Playbooks(playbooks(), _repository(fleet_dir) / "roles")
+
+
 def charts() -> Path:
     """The folder of Helm charts."""
     return _folder("charts")
@@ -36,13 +70,30 @@ def definitions_below(environment: Path) -> Path:
     return environment / "share" / "causeway" / "definitions"
 
 
+def fleet_here(environ: Mapping[str, str], here: Path) -> Path:
+    """The folder of the fleet that a process works on: CAUSEWAY_FLEET, or that of the Pulumi project around `here`."""
+    named = environ.get("CAUSEWAY_FLEET")
+    return Path(named) if named else project_folder(here)
+
+
+def project_folder(here: Path) -> Path:
+    """The folder of the Pulumi project, in or below which the engine runs programs."""
+    return next((each for each in (here, *here.parents) if (each / "Pulumi.yaml").is_file()), here)
+
+
 def home_root(fleet_dir: Path, environ: Mapping[str, str]) -> Path:
     """The `.causeway` folder of a fleet: CAUSEWAY_HOME, or beside the `inventory` folder, or in the fleet's own."""
     if environ.get("CAUSEWAY_HOME"):
         return Path(environ["CAUSEWAY_HOME"]).absolute()
+    return _repository(fleet_dir) / ".causeway"
+
+
+def _repository(fleet_dir: Path) -> Path:
+    """The folder that holds what belongs to a fleet beside its declaration."""
     fleet_dir = fleet_dir.absolute()
-    root = fleet_dir.parent.parent if fleet_dir.parent.name == "inventory" else fleet_dir
-    return root / ".causeway"
+    if fleet_dir.is_file():
+        fleet_dir = fleet_dir.parent
+    return fleet_dir.parent.parent if fleet_dir.parent.name == "inventory" else fleet_dir
 
 
 def _folder(name: str) -> Path:

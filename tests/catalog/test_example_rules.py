@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ def abroad(tmp_path: Path) -> Path:
     moved = after.replace("country: CN", "country: MY", 1)
     assert moved != after
     (tmp_path / "fleet.yaml").write_text(before + sites + moved, encoding="utf-8")
+    shutil.copytree(EXAMPLE / "roles", tmp_path / "roles")
     (tmp_path / "catalog").mkdir()
     (tmp_path / "catalog" / "seedchip.yaml").write_bytes((EXAMPLE / "catalog" / "seedchip.yaml").read_bytes())
     return tmp_path

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from causeway import assets
+from causeway.assets import Playbooks
 from causeway.catalog import load_catalog
 from causeway.fleet.clusters import Rollout
 from causeway.fleet.load import load_fleet
@@ -42,7 +43,7 @@ def pool_spec(
     declared = loaded.fleet.clusters[cluster].pools[pool]
     found = next(
         each
-        for each in inventory(loaded, catalog, code_of(assets.playbooks()))
+        for each in inventory(loaded, catalog, code_of(Playbooks(assets.playbooks())))
         if (each.variables["causeway__cluster"], each.variables["causeway__pool"]) == (cluster, pool)
     )
     hosts = []

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from causeway import assets
+from causeway.assets import Playbooks
 from causeway.cluster.api import Api
 from causeway.cluster.model import Access, Nodes
 from causeway.cluster.nodes import ClusterNodes
@@ -110,7 +111,7 @@ class Scene:
                 observer(step)
 
         around = Surroundings(
-            transport=OpenSshTransport(place, self.books, self.environment, probe_seconds=20),
+            transport=OpenSshTransport(place, Playbooks(self.books), self.environment, probe_seconds=20),
             nodes=self.nodes(),
             now=now,
             sleep=time.sleep,

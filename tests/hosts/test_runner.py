@@ -9,15 +9,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from causeway import assets
+from causeway.assets import Playbooks, playbooks_of
+from causeway.fleet.load import load_fleet
 from causeway.hosts import private
 from causeway.hosts.model import Bundle, RunEnd, TaskEvent
 from causeway.hosts.runner import run
+from causeway.hosts.transport import OpenSshTransport
+from causeway.plan.catalog_of import catalog_of
+from causeway.plan.hostvars import host_variables, pool_variables
 from tests.clusters.harness import eventually
+from tests.examples.in_house import ROLE, repository
 from tests.hosts.scene import processes
 
 PLAYS = """
@@ -81,7 +88,7 @@ class Place:
         return Bundle("f.c", "r1", playbook, hosts, secrets=("the-secret-token",))
 
     def run(self, bundle: Bundle, cancelled: Callable[[], bool] = lambda: False) -> RunEnd:
-        return run(bundle, self.books, self.folder / "runs", self.environment, self.events.append, cancelled)
+        return run(bundle, Playbooks(self.books), self.folder / "runs", self.environment, self.events.append, cancelled)
 
     def did(self, host: str) -> list[str]:
         path = self.folder / host
@@ -202,3 +209,71 @@ def test_a_playbook_with_an_error_is_told_with_its_message(place: Place) -> None
     end = place.run(place.bundle(playbook="bad.yml"))
     assert end.status == "broken"
     assert "no_such_module_at_all" in end.message
+
+
+OWN_ROLE = """
+- name: Drivers
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Look at the inventory
+      causeway_inventory:
+        roles: ["{{ causeway__driver_role }}"]
+    - name: Install
+      ansible.builtin.include_role:
+        name: "{{ causeway__driver_role }}"
+    - name: Prove
+      ansible.builtin.include_role:
+        name: "{{ causeway__driver_role }}"
+        tasks_from: verify
+"""
+
+
+@dataclass(frozen=True)
+class OwnRole:
+    """A fleet with a role of its own, whose hosts are this machine."""
+
+    place: Place
+    fleet: Path
+
+    def run(self, **variables: object) -> RunEnd:
+        """Run the role on the fleet's first host; somebody else has installed its driver."""
+        loaded = load_fleet(self.fleet)
+        catalog = catalog_of(loaded, playbooks_of(self.fleet))
+        shared = pool_variables(loaded, catalog, "cn-lab", "seedchip")
+        made = host_variables(shared, "cn-seed-01", 1, None)
+        local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        rest = {"causeway__intent": "i", "causeway__code": "c", f"{ROLE}__managed_by": "operator"}
+        bundle = Bundle("f.c", "r1", "site.yml", {"h1": {**made, **local, **rest, **variables}})
+        playbooks = replace(playbooks_of(self.fleet), root=self.place.books)
+        transport = OpenSshTransport(self.place.folder, playbooks, self.place.environment)
+        return transport.run(bundle, self.place.events.append, lambda: False)
+
+
+@pytest.fixture
+def own_role(place: Place) -> OwnRole:
+    (place.books / "site.yml").write_text(OWN_ROLE)
+    return OwnRole(place, repository(place.folder / "repository"))
+
+
+def counted(number: int) -> dict[str, list[str]]:
+    return {f"{ROLE}__count_command": ["echo", str(number)]}
+
+
+def test_a_role_of_the_fleets_own_runs_and_proves_the_host(own_role: OwnRole) -> None:
+    end = own_role.run(**counted(8))
+    assert (end.status, dict(end.failed)) == ("successful", {}), end
+    done = {each.task: each.outcome for each in own_role.place.events if each.host}
+    assert done["Count the devices"] == "ok"
+
+
+def test_a_role_of_the_fleets_own_that_proves_nothing_fails_the_host_in_its_words(own_role: OwnRole) -> None:
+    told = own_role.run(**counted(7)).failed["h1"]
+    assert told.startswith('devices-missing: 8 devices have to work, and echo 7 counts "7"; to do: ')
+
+
+def test_an_own_role_that_is_gone_fails_with_the_folders_that_were_looked_in(own_role: OwnRole) -> None:
+    roles = own_role.fleet.parents[1] / "roles"
+    end = own_role.run(causeway__driver_role="gone_driver")
+    assert "role-missing: gone_driver is in none of the folders of roles" in end.failed["h1"]
+    assert str(roles) in end.failed["h1"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from causeway.assets import Playbooks
 from causeway.catalog import load_catalog
 from causeway.errors import Permanent
 from causeway.fleet.catalog_entries import Disruption
@@ -39,7 +40,7 @@ def test_a_role_says_it_itself(tmp_path: Path) -> None:
     meta = tmp_path / "roles" / "seedchip_driver" / "meta"
     meta.mkdir(parents=True)
     (meta / "causeway.yml").write_text("disruption: drain\nvariables: {seedchip_driver__log_level: none}\n")
-    disruptions = Disruptions(load_catalog(), tmp_path)
+    disruptions = Disruptions(load_catalog(), Playbooks(tmp_path))
     assert disruptions.of_variable("seedchip_driver__driver_version") == "drain"
     assert disruptions.of_variable("seedchip_driver__log_level") == "none"
     assert disruptions.of_role("seedchip_driver") == "drain"
@@ -51,5 +52,5 @@ def test_a_role_that_says_it_wrongly_is_an_error_with_its_file(tmp_path: Path) -
     meta.mkdir(parents=True)
     (meta / "causeway.yml").write_text("disruption: maybe\n")
     with pytest.raises(Permanent) as caught:
-        Disruptions(load_catalog(), tmp_path).of_role("seedchip_driver")
+        Disruptions(load_catalog(), Playbooks(tmp_path)).of_role("seedchip_driver")
     assert str(caught.value.where).endswith("causeway.yml")

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import pytest
 
+from causeway.assets import Playbooks
 from causeway.catalog import load_catalog
 from causeway.errors import Permanent
 from causeway.plan.fingerprint import CODE_LENGTH
@@ -57,7 +58,7 @@ def codes(pools: dict[str, PoolVariables]) -> Codes:
         return walked(FIXTURE)
 
     def walked(playbooks: Path) -> dict[str, str | None]:
-        code = code_of(playbooks)
+        code = code_of(Playbooks(playbooks))
         return {name: code(pool) for name, pool in pools.items()}
 
     return lambda playbooks: unchanged() if playbooks == FIXTURE else walked(playbooks)
@@ -66,23 +67,23 @@ def codes(pools: dict[str, PoolVariables]) -> Codes:
 def test_a_pool_s_code_is_the_same_whichever_pools_were_asked_before(
     codes: Codes, pools: dict[str, PoolVariables]
 ) -> None:
-    assert {name: code_of(FIXTURE)(pool) for name, pool in pools.items()} == codes(FIXTURE)
-    code = code_of(FIXTURE)
+    assert {name: code_of(Playbooks(FIXTURE))(pool) for name, pool in pools.items()} == codes(FIXTURE)
+    code = code_of(Playbooks(FIXTURE))
     assert {name: code(pools[name]) for name in reversed(VENDORS)} == codes(FIXTURE)
     assert [code(pools[name]) for name in VENDORS] == list(codes(FIXTURE).values())
 
 
 def test_a_pool_like_another_in_all_that_plays_name_has_its_code() -> None:
-    code = code_of(FIXTURE)
+    code = code_of(Playbooks(FIXTURE))
     renamed = changed(lambda document: document["clusters"].update(other=document["clusters"].pop(NORTH)))
     one = pool_variables(sandbox(), load_catalog(), NORTH, "h20")
     other = pool_variables(renamed, load_catalog(), "other", "h20")
     assert one.context != other.context
-    assert code(one) == code(other) == code_of(FIXTURE)(other)
+    assert code(one) == code(other) == code_of(Playbooks(FIXTURE))(other)
 
 
 def files_of(playbooks: Path, pool: PoolVariables) -> set[str]:
-    return {part.partition("#")[0] for part in reached(PlaybookFiles(playbooks), pool).parts}
+    return {part.partition("#")[0] for part in reached(PlaybookFiles(Playbooks(playbooks)), pool).parts}
 
 
 EVERYWHERE = {
@@ -284,7 +285,7 @@ def test_files_outside_of_the_playbooks_are_refused(codes: Codes, playbooks: Pat
 
 
 def test_without_a_playbook_nothing_is_known(tmp_path: Path, pools: dict[str, PoolVariables]) -> None:
-    assert code_of(tmp_path)(pools["ascend"]) is None
+    assert code_of(Playbooks(tmp_path))(pools["ascend"]) is None
 
 
 def test_a_driver_role_that_the_playbooks_do_not_have_is_not_known(codes: Codes, playbooks: Path) -> None:

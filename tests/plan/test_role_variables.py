@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from causeway import assets
+from causeway.assets import Playbooks, playbooks_of
 from causeway.errors import CausewayError, Location, Permanent, Problems
 from causeway.fleet.load import load_fleet
 from causeway.plan import role_variables
@@ -15,9 +15,9 @@ from causeway.plan.catalog_of import catalog_of
 SANDBOX = Path(__file__).parents[2] / "inventory" / "sandbox" / "fleet.yaml"
 
 
-def told(folder: Path, text: str, playbooks: Path | None = None) -> tuple[CausewayError, ...]:
+def told(folder: Path, text: str, playbooks: Playbooks | None = None) -> tuple[CausewayError, ...]:
     (folder / "fleet.yaml").write_text(text, encoding="utf-8")
-    return tuple(role_variables.unknown(load_fleet(folder), playbooks or assets.playbooks()))
+    return tuple(role_variables.unknown(load_fleet(folder), playbooks or playbooks_of(folder)))
 
 
 def with_host_variable(line: str) -> str:
@@ -57,7 +57,7 @@ def test_a_role_s_list_that_cannot_be_read_is_told(tmp_path: Path, content: str)
     listed.parent.mkdir(parents=True)
     listed.write_bytes(content.encode("latin-1"))
     with pytest.raises(Permanent) as caught:
-        told(tmp_path, with_host_variable("baseline_os__huge_pages: 4"), tmp_path / "playbooks")
+        told(tmp_path, with_host_variable("baseline_os__huge_pages: 4"), Playbooks(tmp_path / "playbooks"))
     assert caught.value.code == "role-arguments"
 
 
@@ -66,5 +66,5 @@ def test_it_is_told_together_with_what_the_catalog_has_not(tmp_path: Path) -> No
     assert "accelerator: h20\n" in text
     (tmp_path / "fleet.yaml").write_text(text.replace("accelerator: h20\n", "accelerator: h2o\n", 1), encoding="utf-8")
     with pytest.raises(Problems) as caught:
-        catalog_of(load_fleet(tmp_path), assets.playbooks())
+        catalog_of(load_fleet(tmp_path), playbooks_of(tmp_path))
     assert {error.code for error in caught.value.errors} >= {"unknown-variable", "unknown-accelerator"}

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from causeway.assets import Playbooks
 from causeway.catalog import load_catalog
 from causeway.errors import CausewayError
 from causeway.fleet.load import load_fleet
@@ -198,7 +199,7 @@ def test_every_pool_of_the_sandbox_has_a_fingerprint_of_its_code() -> None:
     loaded = load_fleet(REPOSITORY / "inventory" / "sandbox")
     catalog = load_catalog(loaded.fleet.catalog, loaded.marks)
     try:
-        pools = list(inventory(loaded, catalog, code_of(PLAYBOOKS)))
+        pools = list(inventory(loaded, catalog, code_of(Playbooks(PLAYBOOKS))))
     except CausewayError as error:
         pytest.fail(str(error))
     codes = {str(pool.variables["causeway__driver_role"]): pool.variables["causeway__code"] for pool in pools}

@@ -10,6 +10,7 @@ import pytest
 from causeway.errors import Permanent
 from causeway.program.kept import Kept, digest_of_folders
 from causeway.program.stacks import fleet_folder, read_document, stack_parts
+from tests.examples.in_house import ROLE, repository
 
 FLEET = Path(__file__).parents[2] / "inventory/sandbox/fleet.yaml"
 
@@ -73,3 +74,16 @@ def test_the_fleets_folder_is_the_set_one_then_the_stacks_own_then_the_shells(tm
     assert fleet_folder("a", "elsewhere", tmp_path, shell) == elsewhere
     with pytest.raises(Permanent, match="is not declared in"):
         fleet_folder("c", None, tmp_path, {})
+
+
+def test_an_edited_role_of_the_fleets_own_makes_the_document_anew(tmp_path: Path) -> None:
+    fleet = repository(tmp_path)
+
+    def code() -> object:
+        return read_document(fleet, "cn-lab", date(2026, 11, 22), {}).pools["seedchip"]["code"]
+
+    first = code()
+    assert first == code()
+    tasks = tmp_path / "roles" / ROLE / "tasks" / "main.yml"
+    tasks.write_text(tasks.read_text() + "- name: One more\n  ansible.builtin.meta: noop\n")
+    assert code() != first

@@ -68,7 +68,7 @@ def command(
                 where=str(fleet),
                 hint="name the declaration's folder as it is in the repository: --fleet DIR",
             )
-        found = diff(before.plan, after.plan, Disruptions(known.catalog, assets.playbooks()))
+        found = diff(before.plan, after.plan, Disruptions(known.catalog, known.playbooks))
     _print(found, before.name, after.name, Format.JSON if as_json else form)
     if exit_code and not found.empty:
         raise typer.Exit(EXIT_CHANGED)
@@ -98,10 +98,12 @@ def _side(name: str, fleet: Path, as_of: AsOfOption) -> Iterator[Side]:
         yield Side(name, FleetContext.of(Path(name), as_of))
         return
     revision = find(name, fleet)
-    with folder_at(revision) as place:
+    own_roles = find(name, assets.playbooks_of(fleet).roles[-1])
+    with folder_at(revision) as place, folder_at(own_roles) as roles:
         if place is None or not is_present(place / MAIN):
             yield Side(name, None)
             return
         context = FleetContext.of(place, as_of)
         context.shown = revision.shown
+        context.own_roles = roles or place / "roles"  # what lies beside the private copy is nobody's
         yield Side(name, context)

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from causeway.assets import checkout, home_root, playbooks
+from causeway.assets import checkout, home_root, playbooks, playbooks_of
 from causeway.errors import Permanent
 from causeway.sandbox.layout import declared_name, layout
 from causeway.sandbox.ssh import ansible_environment
@@ -23,6 +23,7 @@ def environment(fleet: Path) -> dict[str, str]:
     chosen = _sandbox_access(fleet.absolute()) | variables(places, os.environ)
     if "ANSIBLE_CONFIG" in chosen:  # it enables the plugin that reads the declaration itself
         chosen["ANSIBLE_INVENTORY"] = str(fleet.absolute() / "fleet.yaml")
+        chosen["ANSIBLE_ROLES_PATH"] = playbooks_of(fleet).roles_path
     places.pulumi_home.mkdir(mode=0o700, parents=True, exist_ok=True)
     places.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     return chosen

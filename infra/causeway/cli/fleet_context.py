@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -39,6 +39,7 @@ class FleetContext:
         shown: the folder as errors and places name it; None for the folder itself.
         seconds: how long each step took, in the order in which they ran.
         durations_file: minutes per host for the plan's estimates; None for the built-in assumptions.
+        own_roles: folder of the fleet's own roles; None for the one beside the declaration.
     """
 
     folder: Path
@@ -47,6 +48,7 @@ class FleetContext:
     shown: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     durations_file: Path | None = None
+    own_roles: Path | None = None
 
     @classmethod
     def of(cls, folder: Path, as_of: date | None) -> FleetContext:
@@ -67,6 +69,12 @@ class FleetContext:
         finally:
             self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
 
+    @property
+    def playbooks(self) -> assets.Playbooks:
+        """Causeway's playbooks and the roles of the fleet's own."""
+        found = assets.playbooks_of(self.folder)
+        return replace(found, own_roles=self.own_roles) if self.own_roles else found
+
     @cached_property
     def loaded(self) -> LoadedFleet:
         """The declaration; raises its errors, all at once."""
@@ -82,7 +90,7 @@ class FleetContext:
 
         loaded = self.loaded
         with self.timed("catalog"):
-            return catalog_of(loaded, assets.playbooks())
+            return catalog_of(loaded, self.playbooks)
 
     @cached_property
     def capacity(self) -> Capacity:
@@ -127,7 +135,7 @@ class FleetContext:
             self.findings,
             self.on,
             durations,
-            code_of=code_of(assets.playbooks()),
+            code_of=code_of(self.playbooks),
         )
         with self.timed("plan"):
             return build(sources)

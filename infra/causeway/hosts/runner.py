@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from causeway.assets import REINSTALL
+from causeway.assets import REINSTALL, Playbooks
 from causeway.errors import Permanent
 from causeway.hosts import artifacts, private
 from causeway.hosts.environment import scrubbed
@@ -82,7 +82,7 @@ class Tally:
 
 def run(
     bundle: Bundle,
-    playbooks: Path,
+    playbooks: Playbooks,
     runs: Path,
     environment: Mapping[str, str],
     on_event: Callable[[TaskEvent], None],
@@ -92,7 +92,7 @@ def run(
 
     Args:
         bundle: what to run, on which hosts.
-        playbooks: folder of the playbooks.
+        playbooks: where playbooks and roles are.
         runs: folder of the runs' logs.
         environment: of this process.
         on_event: gets each event as it comes.
@@ -103,7 +103,7 @@ def run(
     """
     folder = private.make(environment)
     try:
-        _write_job(folder, bundle, playbooks, environment)
+        _write_job(folder, bundle, playbooks.root, environment)
         tally, stopped = Tally(), False
         with _Worker(folder, _environment(folder, playbooks, environment)) as worker:
             for line in worker.lines():
@@ -138,9 +138,10 @@ def _write_job(folder: Path, bundle: Bundle, playbooks: Path, environment: Mappi
     (folder / "hosts.json").write_text(json.dumps(document), encoding="utf-8")
 
 
-def _environment(folder: Path, playbooks: Path, environment: Mapping[str, str]) -> dict[str, str]:
+def _environment(folder: Path, playbooks: Playbooks, environment: Mapping[str, str]) -> dict[str, str]:
     return scrubbed(environment) | {
-        "ANSIBLE_CONFIG": str(playbooks / "ansible.cfg"),
+        "ANSIBLE_CONFIG": str(playbooks.root / "ansible.cfg"),
+        "ANSIBLE_ROLES_PATH": playbooks.roles_path,
         "ANSIBLE_INVENTORY_ENABLED": "ansible.builtin.yaml",
         "ANSIBLE_CALLBACK_PLUGINS": str(_CALLBACKS),
         "ANSIBLE_CALLBACKS_ENABLED": "causeway_control",

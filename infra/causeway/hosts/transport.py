@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from causeway import assets
+from causeway.assets import Playbooks
 from causeway.hosts import lock, private, runner
 from causeway.hosts.model import Bundle, HostFacts, RunEnd, TaskEvent
 from causeway.hosts.probe import MODULE, SECONDS, missing_module, probe
@@ -18,7 +18,7 @@ class OpenSshTransport:
 
     Args:
         home: the fleet's `.causeway`; logs of runs go below it.
-        playbooks: folder of the playbooks; by default those that this installation carries.
+        playbooks: where playbooks and roles are.
         environment: of this process; what hosts' programs see is only a part of it.
         probe_seconds: hard limit of a probe for each host.
     """
@@ -26,7 +26,7 @@ class OpenSshTransport:
     def __init__(
         self,
         home: Path,
-        playbooks: Path | None = None,
+        playbooks: Playbooks,
         environment: Mapping[str, str] | None = None,
         probe_seconds: float = SECONDS,
     ) -> None:
@@ -37,7 +37,7 @@ class OpenSshTransport:
 
     def probe(self, hosts: Mapping[str, Mapping[str, Any]], cancelled: Callable[[], bool]) -> Mapping[str, HostFacts]:
         """Facts, stamp and lock of hosts, many at once."""
-        path = self._books() / MODULE
+        path = self._playbooks.root / MODULE
         if not path.is_file():
             raise missing_module(str(path))
         return probe(hosts, path.read_bytes(), self._environment, cancelled, self._probe_seconds)
@@ -45,11 +45,8 @@ class OpenSshTransport:
     def run(self, bundle: Bundle, on_event: Callable[[TaskEvent], None], cancelled: Callable[[], bool]) -> RunEnd:
         """Run a playbook to its end, or to the next safe point once cancelled."""
         private.sweep(self._environment)
-        return runner.run(bundle, self._books(), self._home / "runs", self._environment, on_event, cancelled)
+        return runner.run(bundle, self._playbooks, self._home / "runs", self._environment, on_event, cancelled)
 
     def free_locks(self, hosts: Mapping[str, Mapping[str, Any]], owner: str) -> None:
         """Free the locks that this owner still holds on hosts."""
         lock.free(hosts, owner, self._environment)
-
-    def _books(self) -> Path:
-        return self._playbooks or assets.playbooks()

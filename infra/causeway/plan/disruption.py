@@ -12,6 +12,7 @@ from typing import Literal, cast
 import yaml
 from pydantic import ValidationError
 
+from causeway.assets import Playbooks
 from causeway.catalog import Catalog
 from causeway.errors import Location, Permanent
 from causeway.fleet.base import Model, Text
@@ -49,11 +50,11 @@ class Disruptions:
 
     Args:
         catalog: driver stacks, which say it for each of their parts.
-        playbooks: folder of the playbooks, whose roles may say it themselves; None when there are none.
+        playbooks: where the roles are, which may say it themselves; None when there are none.
     """
 
     catalog: Catalog
-    playbooks: Path | None = None
+    playbooks: Playbooks | None = None
 
     def of_variable(self, variable: str) -> Disruption:
         """What a change of a variable does; the worst when nothing says it. Its role is what stands before `__`.
@@ -85,7 +86,8 @@ class Disruptions:
         return known.disruption if known else WORST
 
     def _own(self, role: str) -> RoleDisruption | None:
-        path = self.playbooks / "roles" / role / "meta" / "causeway.yml" if self.playbooks else None
+        folder = self.playbooks.role(role) if self.playbooks else None
+        path = folder / "meta" / "causeway.yml" if folder else None
         return _read(path) if path is not None and path.is_file() else None
 
     def _by_stack(self, role: str, name: str) -> Disruption | None:

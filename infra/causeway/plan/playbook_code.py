@@ -7,8 +7,8 @@ does not run on these hosts: no document, no test, no comment in YAML, no role o
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
+from causeway.assets import Playbooks
 from causeway.plan.fingerprint import CODE_LENGTH, digest
 from causeway.plan.hostvars import PoolVariables
 from causeway.plan.playbook_conditions import addressed
@@ -22,12 +22,12 @@ CodeOf = Callable[[PoolVariables], str | None]
 """The fingerprint of the code that a pool's play reaches; None when it is not known."""
 
 
-def code_of(playbooks: Path) -> CodeOf:
-    """The fingerprints of a folder of playbooks. Files are read once for all pools.
+def code_of(playbooks: Playbooks) -> CodeOf:
+    """The fingerprints of playbooks and roles. Files are read once for all pools.
 
     Args:
-        playbooks: the folder that holds `site.yml` and `roles/`; without a `site.yml` no pool has a fingerprint, and
-            a pool whose driver role is not among the roles has none either.
+        playbooks: where `site.yml` and the roles are; without a `site.yml` no pool has a fingerprint, and a pool whose
+            driver role is not among the roles has none either.
 
     Returns:
         A function that raises `Permanent` for a file that is named and missing, or that cannot be read.

@@ -1,4 +1,4 @@
-"""Reads the files of a folder of playbooks, each once: YAML by its meaning and with its lines, the rest by bytes."""
+"""Reads the files of playbooks and roles, each once: YAML by its meaning and with its lines, the rest by bytes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from causeway.assets import Playbooks
 from causeway.errors import Location, Permanent
 from causeway.plan.fingerprint import canonical
 from causeway.plan.playbook_conditions import ANY
@@ -57,14 +58,19 @@ def _meant(text: str) -> Any:
 
 
 class PlaybookFiles:
-    """The files below one folder.
+    """The files of Causeway's playbooks, and of a fleet's own roles.
 
     Args:
-        root: the folder that holds `site.yml`, `roles/` and `plugins/`.
+        playbooks: where they are.
+
+    Attributes:
+        root: the folder that holds `site.yml` and `plugins/`.
+        roles: the folders of roles, in the order in which Ansible looks.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root.resolve()
+    def __init__(self, playbooks: Playbooks) -> None:
+        self.root = playbooks.root.resolve()
+        self.roles = tuple(folder.resolve() for folder in playbooks.roles)
         self._parsed: dict[Path, Any] = {}
         self._known_names: dict[Path, frozenset[str]] = {}
         self._digests: dict[Path, str] = {}
@@ -73,12 +79,23 @@ class PlaybookFiles:
         self._plugins: dict[tuple[str, str], Path | None] = {}
 
     def name(self, path: Path) -> str:
-        """A file's name below the folder, with slashes."""
-        return path.relative_to(self.root).as_posix()
+        """A file's name below the folder, with slashes; that of an own role is as if it lay among Causeway's."""
+        own = self._own_roles(path)
+        return f"roles/{path.relative_to(own).as_posix()}" if own else path.relative_to(self.root).as_posix()
+
+    def holds(self, path: Path) -> bool:
+        """Whether a file lies in one of the folders, without looking at it."""
+        return path.is_relative_to(self.root) or self._own_roles(path) is not None
 
     def at(self, path: Path, line: int = 0) -> Location:
         """A place as errors show it."""
-        return Location(f"{self.root.name}/{self.name(path)}", line)
+        name = self.name(path)
+        return Location(name if self._own_roles(path) else f"{self.root.name}/{name}", line)
+
+    def _own_roles(self, path: Path) -> Path | None:
+        """The fleet's folder of roles that a file lies in; None for a file of Causeway's."""
+        own = (folder for folder in self.roles if not folder.is_relative_to(self.root))
+        return next((folder for folder in own if path.is_relative_to(folder)), None)
 
     def parse(self, path: Path) -> Any:
         """What a YAML file means; None when it is empty.

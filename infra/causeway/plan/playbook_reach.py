@@ -38,7 +38,7 @@ class Reach:
     """One walk. `parts` is its result: the meaning of each part of a file that is reached, by the part's name.
 
     Args:
-        files: the folder of playbooks.
+        files: the playbooks and roles.
         known: variables that are the same for every host of the pool, whatever a run finds.
         groups: the pool's Ansible groups.
     """
@@ -112,16 +112,16 @@ class Reach:
                 raise self._missing(place, f"role {name}", "write the role, or correct its name")
 
     def _role_names(self, place: _Place, named: str) -> Iterable[str]:
-        roles = self.files.root / "roles"
         for wanted in place.patterns(named, self.known):
             if ANY in wanted:
-                every = sorted(each.name for each in roles.iterdir() if each.is_dir()) if roles.is_dir() else []
+                folders = [folder for folder in self.files.roles if folder.is_dir()]
+                every = sorted({each.name for folder in folders for each in folder.iterdir() if each.is_dir()})
                 yield from (each for each in every if fnmatchcase(each, wanted))
             elif wanted:
                 yield wanted
 
     def _role_folders(self, place: _Place, name: str) -> Iterator[Path]:
-        yield self.files.root / "roles" / name
+        yield from (folder / name for folder in self.files.roles)
         yield (place.role.parent if place.role else place.file.parent / "roles") / name
 
     def _role_parts(self, place: _Place, given: Mapping[str, Any]) -> None:
@@ -232,12 +232,13 @@ class Reach:
 
     def _elsewhere(self, wanted: str) -> bool:
         """Whether a path lies on the machine that runs Ansible, and not in the playbooks."""
-        return Path(wanted).is_absolute() and not Path(wanted).is_relative_to(self.files.root)
+        return Path(wanted).is_absolute() and not self.files.holds(Path(wanted))
 
     def _inside(self, place: _Place, path: Path) -> Path:
         real = path.resolve()
-        if not real.is_relative_to(self.files.root):
-            raise self._missing(place, f"file {path.name} within the playbooks", "keep it below the playbooks' folder")
+        if not self.files.holds(real):
+            hint = "keep it below the folder of the playbooks, or of the role"
+            raise self._missing(place, f"file {path.name} within the playbooks", hint)
         return real
 
     def _missing(self, place: _Place, what: str, hint: str) -> Permanent:

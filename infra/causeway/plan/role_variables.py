@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from causeway.assets import Playbooks
 from causeway.errors import CausewayError, Permanent
 from causeway.fleet.load import LoadedFleet
 from causeway.fleet.places import Path as DeclarationPath
@@ -16,14 +17,14 @@ from causeway.fleet.problems import choice
 from causeway.plan.disruption import ROLE_SEPARATOR
 
 
-def unknown(loaded: LoadedFleet, playbooks: Path) -> Iterator[CausewayError]:
+def unknown(loaded: LoadedFleet, playbooks: Playbooks) -> Iterator[CausewayError]:
     """The variables of pools and hosts that their roles do not take.
 
-    A variable belongs to the role before its `__`; one of a role that these playbooks have not is somebody else's.
+    A variable belongs to the role before its `__`; one of a role that is nowhere is somebody else's.
 
     Args:
         loaded: the fleet.
-        playbooks: folder of the playbooks, whose roles list their variables in `meta/argument_specs.yml`.
+        playbooks: where the roles are, which list their variables in `meta/argument_specs.yml`.
 
     Returns:
         An error for every variable that its role has not, with the nearest that it has.
@@ -44,9 +45,10 @@ def _written(loaded: LoadedFleet) -> Iterator[tuple[DeclarationPath, Mapping[str
         yield ("host_overrides", host, "variables"), override.variables
 
 
-def _unknown(loaded: LoadedFleet, path: DeclarationPath, name: str, playbooks: Path) -> Iterator[CausewayError]:
+def _unknown(loaded: LoadedFleet, path: DeclarationPath, name: str, playbooks: Playbooks) -> Iterator[CausewayError]:
     role, separator, _ = name.partition(ROLE_SEPARATOR)
-    known = _of_role(playbooks / "roles" / role / "meta" / "argument_specs.yml") if separator else None
+    folder = playbooks.role(role) if separator else None
+    known = _of_role(folder / "meta" / "argument_specs.yml") if folder else None
     if known is None or name in known:
         return
     hint = f"{choice(name, sorted(known), 'variables')}; the role's README tells what they are"

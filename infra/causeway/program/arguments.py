@@ -1,7 +1,8 @@
 """Typed arguments of a cluster that a program declares without YAML, in the declaration's own words.
 
-Texts may be Outputs; numbers, names and host ranges may not, since they decide which resources there are. What has no
-argument of its own goes into `more`, as the declaration's reference has it.
+What is of the type `Text`, and values of `variables`, may be Outputs; names, numbers and host ranges may not, since
+they decide which resources there are. What has no argument of its own goes into `more`, as the declaration's reference
+has it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
+
+from causeway.program.outputs import Url
 
 OWN_PARTY = "tenant"
 Text = pulumi.Input[str]
@@ -26,7 +29,8 @@ class SiteArgs:
         time_zone: IANA name; windows are read in it.
         data_classes: what may be stored and processed there.
         ssh_user: None for the user's own SSH configuration.
-        packages, images: mirrors.
+        packages: URL of the mirror of packages.
+        images: registry of container images.
         owner: key of a party; default one's own entity.
     """
 
@@ -49,10 +53,14 @@ class SiteArgs:
             "operator": self.owner,
             "time_zone": self.time_zone,
             "data_classes": list(self.data_classes),
-            "mirrors": {"packages": self.packages, "images": self.images},
+            "mirrors": {"packages": _url(self.packages), "images": self.images},
             "ssh": {"user": self.ssh_user},
             **self.more,
         }
+
+
+def _url(text: Text | None) -> str | Url | None:
+    return Url(pulumi.Output.from_input(text)) if text is not None and not isinstance(text, str) else text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,19 +80,19 @@ class PoolArgs:
 
     Args:
         hosts: ranges such as `gpu-[01:16]`.
+        os_id, os_version: as `/etc/os-release` has them.
         accelerator: of the catalog; None for hosts without.
         accelerators_per_host: in each host.
-        os_id, os_version: as `/etc/os-release` has them.
         variables: of the pool's roles; secret outputs stay secret.
         rollout: `canary`, `max_unavailable`, `window` and the others of the declaration.
         lease: key under `leases` of the cluster's arguments.
     """
 
     hosts: str | Sequence[str]
+    os_id: str
+    os_version: str
     accelerator: str | None = None
     accelerators_per_host: int = 0
-    os_id: str | None = None
-    os_version: str | None = None
     drivers: DriversArgs | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     rollout: Mapping[str, Any] = field(default_factory=dict)
@@ -97,7 +105,7 @@ class PoolArgs:
             "hosts": self.hosts if isinstance(self.hosts, str) else list(self.hosts),
             "accelerator": self.accelerator,
             "accelerators_per_host": self.accelerators_per_host if self.accelerator else None,
-            "os": {"id": self.os_id, "version": self.os_version} if self.os_id else None,
+            "os": {"id": self.os_id, "version": self.os_version},
             "drivers": vars(self.drivers) if self.drivers else None,
             "variables": dict(self.variables),
             "rollout": dict(self.rollout),

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pulumi
 
+from causeway import assets
 from causeway.errors import CausewayError
 from causeway.plan.fingerprint import Seal
 from causeway.program import components, rendering
 from causeway.program.arguments import ClusterArgs
 from causeway.program.document import ReleaseDocument, StackDocument
 from causeway.program.obstacles import judged, refusal, stopping
-from causeway.program.outputs import StandIns
+from causeway.program.outputs import StandIns, told
 from causeway.program.register import Ready, Registered, register_below
 from causeway.program.secret_values import Sources, values
 from causeway.program.settings import day, secret_setting, setting
@@ -47,7 +48,7 @@ class Cluster(components.Cluster):
         try:
             document, ready = _prepared(name, args, as_of or day())
         except CausewayError as error:
-            raise pulumi.RunError(str(error)) from None
+            raise pulumi.RunError(told(str(error))) from None
         super().__init__(name, opts)
         _tell(document, self)
         made: Registered = register_below(self, document, ready)
@@ -59,7 +60,7 @@ def _tell(document: StackDocument, cluster: pulumi.Resource) -> None:
     pulumi.log.info(judged(document), cluster)
     for each in document.obstacles:
         if each.severity == "warn":
-            pulumi.log.info(f"[{each.rule}] {each.subject}: {each.reason}", cluster)
+            pulumi.log.info(told(f"[{each.rule}] {each.subject}: {each.reason}"), cluster)
 
 
 def _prepared(name: str, args: ClusterArgs, on: date) -> tuple[StackDocument, Ready]:
@@ -71,10 +72,11 @@ def _prepared(name: str, args: ClusterArgs, on: date) -> tuple[StackDocument, Re
     with tempfile.TemporaryDirectory() as folder:
         # JSON is YAML: the declaration's own loader checks it, with its words and its hints
         Path(folder, "fleet.yaml").write_text(json.dumps(declared, indent=1), encoding="utf-8")
-        document = stack_document(planned(Path(folder), on, shown="the program"), name)
+        playbooks = assets.playbooks_of(assets.fleet_here(os.environ, Path.cwd()))
+        document = stack_document(planned(Path(folder), on, "the program", playbooks), name)
         stopped = stopping(document)
         if stopped:
-            raise pulumi.RunError(refusal(stopped, pulumi.get_stack()))
+            raise pulumi.RunError(told(refusal(stopped, pulumi.get_stack())))
         secrets = values(document.secrets, Sources(secret_setting, os.environ, Path.cwd(), pulumi.get_stack()))
         key = setting("hmacKey")
         seal = Seal(key.encode() if key else None, secrets)

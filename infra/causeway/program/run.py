@@ -13,6 +13,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime.invoke import invoke_async
 
+from causeway.assets import project_folder
 from causeway.errors import CausewayError, Permanent
 from causeway.plan.fingerprint import Seal
 from causeway.program import rendering
@@ -22,7 +23,7 @@ from causeway.program.register import Ready, register
 from causeway.program.secret_values import Sources, values
 from causeway.program.settings import day, secret_setting, setting
 from causeway.program.settle import give_up, settle
-from causeway.program.stacks import fleet_folder, project_folder, read_document, stack_parts
+from causeway.program.stacks import fleet_folder, read_document, stack_parts
 
 
 def run() -> None:

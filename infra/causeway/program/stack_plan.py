@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from causeway import assets
 from causeway.capacity.leases import notice_day
 from causeway.errors import Permanent
 from causeway.fleet.clusters import Rollout
@@ -99,7 +98,7 @@ def _pool(planned: PlannedFleet, baseline: Baseline) -> dict[str, Any]:
     hosts = loaded.hosts.pool(baseline.cluster, baseline.pool)
     variables = dict(baseline.variables.variables)
     overrides = {name: _override(host, hosts.address) for name, host in {**hosts.records, **hosts.retired}.items()}
-    disruptions = Disruptions(catalog, assets.playbooks())
+    disruptions = Disruptions(catalog, planned.playbooks)
     named = {*variables, *(name for each in overrides.values() for name in each.get("variables", {}))}
     entry = catalog.accelerators.get(declared.accelerator) if declared.accelerator else None
     made = {

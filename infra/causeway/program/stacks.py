@@ -29,11 +29,6 @@ def stack_parts(stack: str) -> tuple[str, str]:
     return fleet, cluster
 
 
-def project_folder(here: Path) -> Path:
-    """The folder of the Pulumi project, in or below which the engine runs the program."""
-    return next((each for each in (here, *here.parents) if (each / "Pulumi.yaml").is_file()), here)
-
-
 def fleet_folder(fleet: str, setting: str | None, root: Path, environ: Mapping[str, str]) -> Path:
     """The folder of a fleet's declaration.
 
@@ -69,7 +64,8 @@ def read_document(folder: Path, cluster: str, on: date, environ: Mapping[str, st
     Raises:
         Permanent, Problems: what is wrong with the declaration.
     """
-    sources = digest_of_folders([folder, assets.playbooks()])
+    playbooks = assets.playbooks_of(folder)
+    sources = digest_of_folders([folder, playbooks.root, *playbooks.roles[1:]])
     build = stamp_of_code(Path(causeway.__file__).parent)
     key = f"stack-{cluster}-{on.isoformat()}-{sources[:16]}{build[:16]}"
     kept = Kept(assets.home_root(folder, environ) / "cache" / "stacks")
@@ -82,6 +78,6 @@ def read_document(folder: Path, cluster: str, on: date, environ: Mapping[str, st
     from causeway.program.fleet_plan import planned  # noqa: PLC0415 - a kept document needs no layer below
     from causeway.program.stack_plan import document  # noqa: PLC0415
 
-    made = document(planned(folder, on), cluster)
+    made = document(planned(folder, on, playbooks=playbooks), cluster)
     kept.put(key, made.to_json())
     return made

@@ -87,6 +87,7 @@ class Call:
         name: the resource's name in the program.
         settings: the provider's configuration.
         environ: the process's environment.
+        fleet_dir: folder of the fleet's declaration, or of the program that declares it.
         home: the fleet's `.causeway`.
         now: the clock.
         cancelled: whether to stop at the next safe point.
@@ -98,6 +99,7 @@ class Call:
     name: str
     settings: Settings
     environ: Mapping[str, str] = field(repr=False)
+    fleet_dir: Path
     home: Path
     now: Callable[[], datetime]
     cancelled: Callable[[], bool]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from causeway.assets import playbooks_of
 from causeway.cluster.api import Api
 from causeway.cluster.model import Access, Nodes
 from causeway.cluster.nodes import ClusterNodes
@@ -46,7 +47,7 @@ class RealHosts:
 def _around(call: Call, run: PoolRun) -> Surroundings:
     nodes, away = _nodes(run.pool)
     return Surroundings(
-        transport=OpenSshTransport(call.home, environment=call.environ),
+        transport=OpenSshTransport(call.home, playbooks_of(call.fleet_dir), call.environ),
         nodes=nodes,
         now=call.now,
         sleep=time.sleep,

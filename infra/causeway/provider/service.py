@@ -21,7 +21,7 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import Struct
 
 from causeway import __version__
-from causeway.assets import home_root
+from causeway.assets import fleet_here, home_root
 from causeway.errors import CausewayError, Permanent
 from causeway.provider import model
 from causeway.provider.engine_log import ELSEWHERE, ON_A_TERMINAL, EngineLog, ResourceLog
@@ -216,13 +216,15 @@ class Service(provider_service.ResourceProviderServicer):
 
     def _call(self, urn: str) -> model.Call:
         head, _, name = urn.rpartition("::")
+        fleet_dir = fleet_here(self._environ, Path.cwd())
         return model.Call(
             urn=urn,
             stack=head.split("::")[0].removeprefix("urn:pulumi:"),
             name=name,
             settings=self._settings,
             environ=self._environ,
-            home=home_root(Path(self._environ.get("CAUSEWAY_FLEET") or Path.cwd()), self._environ),
+            fleet_dir=fleet_dir,
+            home=home_root(fleet_dir, self._environ),
             now=self._now,
             cancelled=self._cancelled.is_set,
             log=ResourceLog(self._log, urn),

@@ -53,14 +53,15 @@ class ActionModule(ActionBase):
             )
         folders = {str(name): self._folder(str(name)) for name in self._task.args["roles"]}
         wrong = [
-            f"role-missing: {name} is in none of the folders of roles; to do: write the role, or name its folder in "
-            "roles_path of ansible.cfg"
+            f"role-missing: {name} is in none of the folders of roles ({', '.join(map(str, self._folders()))}); to do: "
+            "write it in the fleet's own, `roles` beside `inventory`, and set the shell of a run by hand: "
+            'eval "$(causeway env)"'
             for name, folder in folders.items()
             if folder is None
         ]
         found = {name: folder for name, folder in folders.items() if folder}
-        for name, folder in found.items():
-            wrong += self._wrong_variables(name, self._options(folder), known)
+        for folder in found.values():
+            wrong += self._wrong_variables(folder, known)
         if wrong:
             return _failed(*wrong)
         validating = [name for name, folder in found.items() if (folder / "tasks" / "validate.yml").is_file()]
@@ -68,9 +69,12 @@ class ActionModule(ActionBase):
 
     def _folder(self, role: str) -> Path | None:
         """Where Ansible finds a role."""
+        return next((path / role for path in self._folders() if (path / role).is_dir()), None)
+
+    def _folders(self) -> list[Path]:
+        """Where Ansible looks for roles."""
         own = Path(self._loader.get_basedir()) / "roles"
-        paths = [own, *map(Path, constants.DEFAULT_ROLES_PATH)]
-        return next((path / role for path in paths if (path / role).is_dir()), None)
+        return list(dict.fromkeys([own, *map(Path, constants.DEFAULT_ROLES_PATH)]))
 
     def _options(self, folder: Path) -> dict[str, Any]:
         """What a role says of its variables; nothing when it says nothing."""
@@ -78,8 +82,9 @@ class ActionModule(ActionBase):
         said = self._loader.load_from_file(str(path)) if path.is_file() else {}
         return dict(said.get("argument_specs", {}).get("main", {}).get("options", {}))
 
-    def _wrong_variables(self, role: str, options: dict[str, Any], known: dict[str, Any]) -> Iterator[str]:
+    def _wrong_variables(self, folder: Path, known: dict[str, Any]) -> Iterator[str]:
         """Variables of a role that are not as it wants them, or that it does not have."""
+        role, options, manual = folder.name, self._options(folder), folder / "README.md"
         if not options:
             return
         given = self._templar.template({name: known[name] for name in options if name in known})
@@ -91,10 +96,10 @@ class ActionModule(ActionBase):
                 del given[name]
         answer = ArgumentSpecValidator(options).validate(given, validate_role_argument_spec=True)
         for message in answer.error_messages:
-            yield f"variable-wrong: {message.rstrip('.')}; to do: see playbooks/roles/{role}/README.md"
+            yield f"variable-wrong: {message.rstrip('.')}; to do: see {manual}"
         for name in sorted(name for name in known if name.startswith(f"{role}__") and name not in options):
             near = get_close_matches(name, options, 1)
-            hint = f"did you mean {near[0]}?" if near else f"see playbooks/roles/{role}/README.md"
+            hint = f"did you mean {near[0]}?" if near else f"see {manual}"
             yield f"variable-unknown: the role {role} has no {name}; to do: {hint}"
 
 

@@ -70,19 +70,20 @@ class InventoryModule(BaseInventoryPlugin):
             _end(f"{path}: this fleet has no hosts that Ansible could reach\n  to do: declare `hosts` in a pool")
 
     def _add(self, path: Path) -> int:
-        from causeway.catalog import load_catalog, references
+        from causeway.assets import Playbooks, playbooks_of
         from causeway.fleet.load import load_fleet
+        from causeway.plan.catalog_of import catalog_of
         from causeway.plan.inventory import OUT_OF_SERVICE
         from causeway.plan.inventory import inventory as pools_of
         from causeway.plan.playbook_code import code_of
 
         loaded = load_fleet(path)
-        catalog = load_catalog(loaded.fleet.catalog, loaded.marks)
-        references.check(loaded, catalog)
+        playbooks = Playbooks(PLAYBOOKS, playbooks_of(path).own_roles)
+        catalog = catalog_of(loaded, playbooks)
         self.inventory.add_group(OUT_OF_SERVICE)
         secrets = _Secrets(loaded.fleet.secrets, path.parent)
         count = 0
-        for pool in pools_of(loaded, catalog, code_of(PLAYBOOKS)):
+        for pool in pools_of(loaded, catalog, code_of(playbooks)):
             own = pool.groups[-1]
             self.inventory.add_group(own)
             for group in pool.groups[:-1]:
