@@ -133,7 +133,7 @@ class Bench:
     def probe(self) -> None:
         """Causeway's probe of all hosts."""
         groups = yaml.safe_load((self.folder / "hosts.yaml").read_text(encoding="utf-8"))
-        transport = OpenSshTransport(self.folder / "home", environment=self.environment)
+        transport = OpenSshTransport(self.folder / "home", assets.playbooks_of(self.fleet), self.environment)
         found = transport.probe(_hosts(groups), lambda: False)
         silent = {name: facts.unreachable for name, facts in found.items() if facts.facts is None}
         if silent or not found:
