@@ -33,7 +33,7 @@ PLAYS = [
     ("verify.yml", "Verify"),
     ("finish.yml", "Finish"),
 ]
-DISTURBING = {"causeway_unit", "ansible.builtin.systemd_service", "ansible.builtin.reboot"}
+DISTURBING = {"causeway_unit", "causeway_services", "ansible.builtin.systemd_service", "ansible.builtin.reboot"}
 DISRUPTIVE = re.compile(r"disruption_(restart|drain|reboot)")
 
 
@@ -117,7 +117,7 @@ def test_what_a_change_does_is_said_of_variables_that_are_there(role: Path) -> N
 
 @pytest.mark.parametrize("role", DRIVERS, ids=[role.name for role in DRIVERS])
 def test_a_driver_role_has_what_plays_include(role: Path) -> None:
-    for name in ("main", "verify", "quiesce", "rollback"):
+    for name in ("main", "verify", "quiesce", "wake", "rollback"):
         assert (role / "tasks" / f"{name}.yml").is_file()
     assert (role / "meta" / "causeway.yml").is_file()
     options = specs(role)["main"]["options"]
@@ -141,6 +141,7 @@ HARMLESS = {
     "Wait for installers that an earlier run has begun": "starts nothing",
     "Install CANN": "files beside those of the version in use; only what is started later sees them",
     "Install the toolkit and the libraries": "files; what runs keeps those that it has open",
+    "Start what was stopped": "nothing uses a service that does not run",
     "Install {{ ascend_driver__step.part }}": "tagged where it is included, by what it installs",
 }
 
