@@ -188,6 +188,12 @@ def test_site_composes_the_plays_in_their_order_under_the_names_that_rollouts_kn
         assert play["gather_facts"] is False
 
 
+@pytest.mark.parametrize(("file", "name"), [("quiesce.yml", "Quiesce"), ("wake.yml", "Wake")])
+def test_the_plays_beside_it_that_rollouts_run_have_the_names_that_they_know(file: str, name: str) -> None:
+    (play,) = parsed(PLAYBOOKS / file)
+    assert (play["name"], play["hosts"]) == (name, "all:!causeway_out_of_service")
+
+
 def test_both_configurations_say_the_same() -> None:
     own = (REPOSITORY / "ansible.cfg").read_text(encoding="utf-8").splitlines()[2:]
     shipped = (PLAYBOOKS / "ansible.cfg").read_text(encoding="utf-8").splitlines()[2:]
