@@ -26,7 +26,8 @@ COMMANDS = {
 }
 KEYS = {
     "schema", "vendor", "os", "kernel", "boot_id", "packages", "driver", "devices", "modules", "holders", "fabric",
-    "free_mib", "services", "stamp", "lock", "container_runtime", "reboot_reasons", "reboot_required", "problems",
+    "free_mib", "services", "stamp", "lock", "quiesced", "container_runtime", "reboot_reasons", "reboot_required",
+    "problems",
 }  # fmt: skip
 DEVICE_KEYS = {"index", "id", "pci", "name", "uuid", "firmware", "healthy", "reason"}
 
@@ -277,6 +278,12 @@ def test_a_stamp_that_cannot_be_understood_is_none_and_a_problem(
     found = facts_of(facts_module, bare)
     assert found["stamp"] is None
     assert [each["code"] for each in found["problems"] if each["code"] == "record-unreadable"]
+
+
+def test_a_host_whose_services_are_stopped_says_so(facts_module: ModuleType, bare: FakeHost) -> None:
+    assert facts_of(facts_module, bare)["quiesced"] is False
+    bare.put("var/lib/causeway/quiesced.json", '{"schema": 1, "services": ["nvidia-dcgm"], "since": ""}')
+    assert facts_of(facts_module, bare)["quiesced"] is True
 
 
 def test_as_a_probe_it_prints_one_line_of_json() -> None:

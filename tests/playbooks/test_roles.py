@@ -34,7 +34,7 @@ PLAYS = [
     ("verify.yml", "Verify"),
     ("finish.yml", "Finish"),
 ]
-DISTURBING = {"causeway_unit", "ansible.builtin.systemd_service", "ansible.builtin.reboot"}
+DISTURBING = {"causeway_unit", "causeway_services", "ansible.builtin.systemd_service", "ansible.builtin.reboot"}
 DISRUPTIVE = re.compile(r"disruption_(restart|drain|reboot)")
 
 
@@ -118,7 +118,7 @@ def test_what_a_change_does_is_said_of_variables_that_are_there(role: Path) -> N
 
 @pytest.mark.parametrize("role", DRIVERS, ids=[role.name for role in DRIVERS])
 def test_a_driver_role_has_what_plays_include(role: Path) -> None:
-    for name in ("main", "verify", "quiesce", "rollback"):
+    for name in ("main", "verify", "quiesce", "wake", "rollback"):
         assert (role / "tasks" / f"{name}.yml").is_file()
     assert (role / "meta" / "causeway.yml").is_file()
     options = specs(role)["main"]["options"]
@@ -142,6 +142,7 @@ HARMLESS = {
     "Wait for installers that an earlier run has begun": "starts nothing",
     "Install CANN": "files beside those of the version in use; only what is started later sees them",
     "Install the toolkit and the libraries": "files; what runs keeps those that it has open",
+    "Start what was stopped": "nothing uses a service that does not run",
     "Install {{ ascend_driver__step.part }}": "tagged where it is included, by what it installs",
 }
 
@@ -186,6 +187,12 @@ def test_site_composes_the_plays_in_their_order_under_the_names_that_rollouts_kn
         assert play["name"] == name
         assert play["hosts"] == "all:!causeway_out_of_service"
         assert play["gather_facts"] is False
+
+
+@pytest.mark.parametrize(("file", "name"), [("quiesce.yml", "Quiesce"), ("wake.yml", "Wake")])
+def test_the_plays_beside_it_that_rollouts_run_have_the_names_that_they_know(file: str, name: str) -> None:
+    (play,) = parsed(PLAYBOOKS / file)
+    assert (play["name"], play["hosts"]) == (name, "all:!causeway_out_of_service")
 
 
 def test_both_configurations_say_the_same() -> None:

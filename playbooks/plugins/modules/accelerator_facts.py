@@ -911,6 +911,7 @@ def gather(host: Host, vendor: str | None = None, pci_vendor: str | None = None)
         "services": services(host),
         "stamp": record(host, "stamp.json"),
         "lock": record(host, "lock.json"),
+        "quiesced": host.exists(f"{STATE}/quiesced.json"),
     }
     facts["container_runtime"] = container_runtime(host, facts["packages"]["installed"])
     if os.geteuid() != 0:
