@@ -63,11 +63,15 @@ class Session:
         )
 
     def run(self, tasks: Sequence[StackTask], options: Options) -> tuple[StackReport, ...]:
-        """Run an operation on stacks, showing how far it is; Ctrl-C stops it at the next safe point, twice at once."""
+        """Run an operation on stacks, showing how far it is; Ctrl-C stops it at the next safe point, twice at once.
+
+        A dry run that was stopped leaves no stack as one to go on with: whoever stopped it wants no change of any.
+        """
         with watcher_for(self.console, options.operation, [task.name for task in tasks]) as watcher:
             runs = Runs(self.workspace, options, watcher, self.logs)
             with _interruptible(runs, self.console):
-                return runs.run(tasks)
+                reports = runs.run(tasks)
+        return tuple(map(_given_up, reports)) if options.only_looks and runs.stopping else reports
 
     def carry_out(
         self,
@@ -92,6 +96,13 @@ class Session:
         done = self.run([replace(task, create=False) for task in tasks if task.name in changing], options)
         last = {report.stack: report for report in done}
         return tuple(last.get(report.stack, report) for report in shown)
+
+
+def _given_up(report: StackReport) -> StackReport:
+    """The report of a dry run that was stopped: what would change is shown, and is not done."""
+    if report.result is not Result.CHANGES:
+        return report
+    return replace(report, result=Result.SKIPPED, reason="stopped during the preview; nothing was changed")
 
 
 @contextmanager

@@ -30,6 +30,7 @@ class Result(StrEnum):
     """A rule stops it, nothing was touched."""
     CANCELLED = "cancelled"
     SKIPPED = "skipped"
+    """Its turn did not come, since the command was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class StackReport:
 def exit_status(reports: tuple[StackReport, ...], *, changes_are_two: bool = False) -> int:
     """The exit status of section 13 of the commands' page: 0, 1, 2, 3 or 4."""
     results = {report.result for report in reports}
-    if results & {Result.PARTLY, Result.CANCELLED}:
+    if results & {Result.PARTLY, Result.CANCELLED, Result.SKIPPED}:
         return 4
     if Result.FAILED in results:
         return 4 if results & {Result.DONE, Result.UNCHANGED} and len(reports) > 1 else 1
