@@ -18,8 +18,8 @@ import yaml
 
 from causeway.stacks.engine import Engine
 from causeway.stacks.locks import locks_of
-from causeway.stacks.model import Operation, Result
-from causeway.stacks.run import Options, Runs, StackTask, Watcher, folder_of_runs
+from causeway.stacks.model import Operation, Result, StackReport
+from causeway.stacks.run import AT_ONCE, AT_SAFE_POINT, Options, Runs, StackTask, Watcher, folder_of_runs
 from causeway.stacks.workspace import HMAC_KEY, Workspace
 
 pytestmark = pytest.mark.tools
@@ -143,16 +143,29 @@ def test_the_passphrase_is_made_for_the_sandbox_alone_and_read_by_its_owner_alon
 def test_a_stop_ends_the_run_at_a_safe_point_and_leaves_no_lock(workspace: Workspace, tmp_path: Path) -> None:
     slow = workspace.with_variables({"SLEEP": "60"})
     made = runs(slow)
-    ended: list[Result] = []
-    thread = threading.Thread(
-        target=lambda: ended.extend(each.result for each in made.run([StackTask(STACK, create=True)]))
-    )
+    ended: list[StackReport] = []
+    thread = threading.Thread(target=lambda: ended.extend(made.run([StackTask(STACK, create=True)])))
     thread.start()
     assert until((tmp_path / "runs").is_file)
     made.stop()
     thread.join(30)
-    assert ended == [Result.CANCELLED]
+    assert [(each.result, each.reason) for each in ended] == [(Result.CANCELLED, AT_SAFE_POINT)]
     assert locks_of(tmp_path / "state", "causeway", STACK) == ()
+
+
+def test_a_second_stop_says_that_no_safe_point_was_waited_for(workspace: Workspace, tmp_path: Path) -> None:
+    made = runs(workspace.with_variables({"SLEEP": "60"}))
+    ended: list[StackReport] = []
+    thread = threading.Thread(target=lambda: ended.extend(made.run([StackTask(STACK, create=True)])))
+    thread.start()
+    assert until((tmp_path / "runs").is_file)
+    made.stop()
+    made.stop()
+    thread.join(30)
+    (report,) = ended
+    assert report.result is Result.CANCELLED
+    assert report.reason == AT_ONCE
+    assert "safe point" not in report.reason
 
 
 def test_what_we_started_ends_when_we_are_killed(workspace: Workspace, tmp_path: Path) -> None:

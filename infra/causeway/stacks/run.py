@@ -25,6 +25,12 @@ POLL_S = 0.3
 REFUSED = "this stack from being changed"
 """What the program says when rules refuse a stack (`causeway.program.obstacles.refusal`)."""
 
+AT_SAFE_POINT = "stopped at a safe point; run the command again to go on"
+AT_ONCE = (
+    "stopped at once, in the middle of what it did: hosts may be cordoned or half changed, and the state does not know "
+    "of it; run `causeway up` again, which asks the hosts first"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class StackTask:
@@ -119,7 +125,8 @@ class Runs:
         try:
             report = self._worked(task, engine, gathered, began, log)
         except CausewayError as error:
-            report = self._report(task, Result.FAILED, began, log, gathered, reason=str(error))
+            result = Result.CANCELLED if engine.asked_to_stop else Result.FAILED
+            report = self._report(task, result, began, log, gathered, reason=str(error))
         except CommandError as error:
             report = self._broken(task, engine, gathered, error, began, log)
         self._watcher.ended(report)
@@ -157,7 +164,7 @@ class Runs:
         told: tuple[Told, ...] = (),
     ) -> StackReport:
         if engine.asked_to_stop:
-            result, reason = Result.CANCELLED, "stopped at a safe point; run the command again to go on"
+            result, reason = Result.CANCELLED, AT_ONCE if engine.stopped_at_once else AT_SAFE_POINT
         elif isinstance(error, ConcurrentUpdateError):
             result, reason = Result.FAILED, "another run holds this stack"
         elif any(REFUSED in each.text for each in gathered.told):
