@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import signal
 import subprocess
@@ -166,6 +168,33 @@ def test_a_second_stop_says_that_no_safe_point_was_waited_for(workspace: Workspa
     assert report.result is Result.CANCELLED
     assert report.reason == AT_ONCE
     assert "safe point" not in report.reason
+
+
+def test_an_operation_that_a_killed_run_left_is_looked_after_once(workspace: Workspace, tmp_path: Path) -> None:
+    (made,) = runs(workspace).run([StackTask(STACK, create=True)])
+    assert made.result is Result.UNCHANGED, made
+    state = tmp_path / "state" / ".pulumi" / "stacks" / "causeway" / f"{STACK}.json"
+    content = json.loads(state.read_text())
+    latest = content["checkpoint"]["latest"]
+    latest["pending_operations"] = [{"resource": latest["resources"][0], "type": "updating"}]
+    state.write_text(json.dumps(content))
+    assert workspace.pending(STACK, Engine()) == (f"causeway-{STACK}",)
+    (shown,) = runs(workspace, Operation.PREVIEW).run([StackTask(STACK)])
+    assert shown.result is Result.CHANGES, "up has to be run, although nothing is declared otherwise"
+    assert f"pending in the state: causeway-{STACK}" in shown.told[0].text
+    (done,) = runs(workspace).run([StackTask(STACK, unfinished=shown.unfinished)])
+    assert done.result is Result.UNCHANGED, done
+    assert workspace.pending(STACK, Engine()) == ()
+    (after,) = runs(workspace, Operation.PREVIEW).run([StackTask(STACK)])
+    assert (after.result, after.told) == (Result.UNCHANGED, ())
+
+
+def test_a_state_that_is_in_no_folder_is_asked_of_the_engine(workspace: Workspace, tmp_path: Path) -> None:
+    Engine().run(["stack", "init", STACK], str(workspace.folder), workspace.variables)
+    state = tmp_path / "state" / ".pulumi" / "stacks" / "causeway" / f"{STACK}.json"
+    state.with_suffix(".json.gz").write_bytes(gzip.compress(state.read_bytes()))
+    state.unlink()
+    assert workspace.pending(STACK, Engine()) == ()
 
 
 def test_what_we_started_ends_when_we_are_killed(workspace: Workspace, tmp_path: Path) -> None:

@@ -89,11 +89,16 @@ class Session:
             options: the operation.
             ask: is told the stacks that change, before anything is touched; it raises where the answer is no.
         """
-        changing = frozenset(report.stack for report in shown if report.result is Result.CHANGES)
+        changing = {report.stack: report for report in shown if report.result is Result.CHANGES}
         if not changing:
             return tuple(shown)
-        ask(changing)
-        done = self.run([replace(task, create=False) for task in tasks if task.name in changing], options)
+        ask(frozenset(changing))
+        again = [
+            replace(task, create=False, unfinished=changing[task.name].unfinished)
+            for task in tasks
+            if task.name in changing
+        ]
+        done = self.run(again, options)
         last = {report.stack: report for report in done}
         return tuple(last.get(report.stack, report) for report in shown)
 

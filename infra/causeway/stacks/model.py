@@ -94,6 +94,7 @@ class StackReport:
     Args:
         log: the engine's whole output, and beside it the events.
         only_looked: whether it was a preview, of a destruction or of anything else.
+        unfinished: what tells that an earlier run did not come to its end; empty when nothing does.
     """
 
     stack: str
@@ -108,6 +109,7 @@ class StackReport:
     reason: str = ""
     standing: Standing = Standing()
     only_looked: bool = False
+    unfinished: str = ""
 
     @property
     def failed_hosts(self) -> tuple[HostEnd, ...]:

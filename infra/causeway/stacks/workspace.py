@@ -21,11 +21,13 @@ from pulumi.automation.errors import CommandError
 from causeway.errors import Permanent, Retryable
 from causeway.stacks.engine import Engine
 from causeway.stacks.locks import Lock, backend_folder, locks_of, stale
+from causeway.stacks.unfinished import pending
 
 PROJECT_FILE = "Pulumi.yaml"
 CONFIG = "causeway"
 HMAC_KEY = f"{CONFIG}:hmacKey"
 AS_OF = f"{CONFIG}:asOf"
+_PENDING = '"pending_operations"'
 _PASSPHRASES = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
 
 
@@ -217,6 +219,28 @@ class Workspace:
             lock.file.unlink(missing_ok=True)
             removed.append(lock)
         return tuple(removed)
+
+    def pending(self, stack: str, engine: Engine) -> tuple[str, ...]:
+        """Names of a stack's resources on which a run was at work when it was killed.
+
+        Raises:
+            CommandError: the state cannot be read.
+        """
+        text = self._state_file(stack)
+        if text is not None:
+            return pending(json.loads(text)["checkpoint"]["latest"]) if _PENDING in text else ()
+        exported = engine.run(["stack", "export", "--stack", stack], str(self.folder), self.variables)
+        return pending(json.loads(exported.stdout or "{}").get("deployment") or {})
+
+    def _state_file(self, stack: str) -> str | None:
+        """A stack's state as the engine writes it into a folder (seen with 3.259.0); None where it is elsewhere."""
+        folder = backend_folder(self.backend)
+        if folder is None:
+            return None
+        try:
+            return (folder / ".pulumi" / "stacks" / self.project / f"{stack}.json").read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None  # asking the engine starts it, but it knows every form in which a state is kept
 
 
 def write_secret(file: Path, text: str) -> None:
