@@ -319,12 +319,22 @@ def test_a_secret_enters_the_fingerprint_by_a_keyed_digest_and_is_never_shown(po
         ({"hosts": ["gpu-[09:01]"]}, "ends before it begins"),
         ({"hosts": ["gpu-01", "gpu-[01:02]"]}, "gpu-01 is named twice"),
         ({"overrides": {"gpu-01": {"state": "broken"}}}, "write one of in_service"),
+        ({"rollout": {"canary": "many"}}, "`rollout.canary`: "),
+        ({"rollout": {"canaries": 2}}, "`rollout.canaries`: "),
+        ({"rollout": {"window": {"hours": "at night"}}}, "found 'at night'"),
+        ({"rollout": {"max_unavailable": "a quarter"}}, "`rollout.max_unavailable`: "),
+        ({"timeZone": "Asia/Peking"}, "there is no time zone 'Asia/Peking'"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_runs(pool: Pool, program: dict[str, Any], reason: str) -> None:
     failures = pool.client.check(pool.urn, POOL | program).failures
     assert [failure.property for failure in failures] == [""]
     assert reason in failures[0].reason
+
+
+def test_settings_of_the_rollout_that_are_not_known_yet_are_no_error(pool: Pool) -> None:
+    assert pool.client.checked(pool.urn, POOL | {"rollout": {"canary": UNKNOWN}, "timeZone": UNKNOWN})
+    assert pool.client.checked(pool.urn, POOL | {"rollout": {"canary": 2, "soak": "30m"}, "timeZone": "Asia/Shanghai"})
 
 
 def test_a_refresh_looks_at_no_host_unless_it_is_asked_to(pool: Pool, hosts: FakeHosts) -> None:

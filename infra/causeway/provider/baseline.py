@@ -14,6 +14,7 @@ from causeway.provider.pool_disruption import WORST, disruption
 from causeway.provider.pool_effects import PoolEffects, PoolResult, PoolRun
 from causeway.provider.pool_inputs import REQUIRED, PoolInputs
 from causeway.provider.pool_outcome import OUT_OF_SERVICE, deferrals, kinds, reasons
+from causeway.provider.pool_rollout import wrong_settings
 from causeway.provider.pool_summary import summary
 from causeway.provider.state_schema import FIELD, SCHEMA, Upgrade, upgraded
 from causeway.provider.values import UNKNOWN, Unknown, Values
@@ -44,8 +45,11 @@ class Baseline:
             inputs = PoolInputs.of(new)
         except Permanent as error:
             return Checked(failures=(("", str(error)),))
-        states = inputs.states(call.settings.key)
         before = upgraded(TYPE, old or {}, UPGRADES)
+        wrong = wrong_settings(before, new)
+        if wrong:
+            return Checked(failures=tuple(("", each) for each in wrong))
+        states = inputs.states(call.settings.key)
         told = summary(before, new, _states(before), states)
         return Checked({"state": states, "summary": told, FIELD: SCHEMA})
 
