@@ -20,8 +20,6 @@ from causeway.program.document import Extent, Inputs, Obstacle, ReleaseDocument,
 from causeway.program.fleet_plan import PlannedFleet
 from causeway.program.ordered_ranges import fold_in_order
 
-PLAY = "site.yml"
-
 
 def document(planned: PlannedFleet, cluster: str) -> StackDocument:
     """What a cluster's stack declares.
@@ -106,7 +104,6 @@ def _pool(planned: PlannedFleet, baseline: Baseline) -> dict[str, Any]:
         "fleet": loaded.fleet.name,
         "cluster": baseline.cluster,
         "pool": baseline.pool,
-        "play": PLAY,
         "role": baseline.role,
         "context": dict(baseline.variables.context),
         "connection": dict(baseline.variables.connection),
