@@ -58,7 +58,7 @@ def session(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Session:
     monkeypatch.setattr(Runs, "asked", [], raising=False)
     monkeypatch.setattr(stack_commands, "Runs", Runs)
     workspace = Workspace(tmp_path, {}, tmp_path, sandbox=True)
-    return Session(cast("LoadedFleet", None), workspace, frozenset(), tmp_path, Console())
+    return Session(cast("LoadedFleet", None), workspace, tmp_path, Console())
 
 
 def carried_out(session: Session, operation: Operation) -> tuple[tuple[StackReport, ...], list[Any]]:

@@ -12,6 +12,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import yaml
 from causeway.stacks.engine import Engine
 from causeway.stacks.locks import locks_of
 from causeway.stacks.model import Operation, Result, StackReport
+from causeway.stacks.places import Place
 from causeway.stacks.run import AT_ONCE, AT_SAFE_POINT, Options, Runs, StackTask, Watcher, folder_of_runs
 from causeway.stacks.workspace import HMAC_KEY, Workspace
 
@@ -140,6 +142,20 @@ def test_the_passphrase_is_made_for_the_sandbox_alone_and_read_by_its_owner_alon
     assert file.stat().st_mode & 0o777 == 0o600
     assert len(file.read_text().strip()) > 30
     assert workspace.with_passphrase().variables == workspace.variables
+
+
+def test_a_site_s_own_backend_keeps_the_state_of_its_stacks_alone(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "johor").mkdir()
+    own = Place((tmp_path / "johor").as_uri(), "passphrase")
+    south = StackTask("fleet.south", {}, {HMAC_KEY: lambda: PLANTED}, create=True, place=own)
+    reports = runs(workspace).run([StackTask(STACK, create=True), south])
+    assert [each.result for each in reports] == [Result.UNCHANGED] * 2, reports
+    assert workspace.existing() == {STACK}
+    assert workspace.at(own).existing() == {"fleet.south"}
+    (again,) = runs(workspace, Operation.PREVIEW).run([replace(south, create=False)])
+    assert again.result is Result.UNCHANGED, again
+    (elsewhere,) = runs(workspace, Operation.PREVIEW).run([replace(south, create=False, place=Place())])
+    assert elsewhere.result is Result.FAILED, "the project's own backend has no such stack"
 
 
 def test_a_stop_ends_the_run_at_a_safe_point_and_leaves_no_lock(workspace: Workspace, tmp_path: Path) -> None:

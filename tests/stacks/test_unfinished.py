@@ -75,6 +75,13 @@ class Workspace:
         del stack, engine
         return self.resources
 
+    def at(self, place: object) -> Workspace:
+        del place
+        return self
+
+    def with_passphrase(self) -> Workspace:
+        return self
+
     def with_variables(self, more: Mapping[str, str]) -> Workspace:
         self.variables = dict(more)
         return self

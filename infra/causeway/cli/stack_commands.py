@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
@@ -19,8 +19,9 @@ from causeway.cli.environment import environment, sandbox_is_up
 from causeway.cli.stack_progress import watcher_for
 from causeway.fleet.load import LoadedFleet, load_fleet
 from causeway.stacks.model import Result, StackReport
+from causeway.stacks.places import Place, backends, place_in, place_of
 from causeway.stacks.run import Options, Runs, StackTask, folder_of_runs
-from causeway.stacks.tasks import stack_name, task_of
+from causeway.stacks.tasks import chosen_of_backend, stack_name, task_of
 from causeway.stacks.workspace import Workspace, project_folder
 
 
@@ -30,37 +31,71 @@ class Session:
 
     loaded: LoadedFleet
     workspace: Workspace
-    existing: frozenset[str]
     logs: Path
     console: Console
 
     @classmethod
     def of(cls, fleet: Path, console: Console) -> Session:
-        """Load the declaration and look what stacks there are.
+        """Load the declaration.
 
         Raises:
-            CausewayError: the declaration is wrong, or there is no project, passphrase or backend.
+            CausewayError: the declaration is wrong, or there is no project.
         """
         loaded = load_fleet(fleet)
         home = home_root(fleet, os.environ)
         chosen = environment(fleet)
         os.environ["PATH"] = chosen["PATH"]  # the engine itself is found by it
-        workspace = Workspace(project_folder(fleet, Path.cwd()), chosen, home, sandbox_is_up(fleet)).with_passphrase()
-        return cls(loaded, workspace, workspace.existing(), folder_of_runs(home, datetime.now().astimezone()), console)
+        workspace = Workspace(project_folder(fleet, Path.cwd()), chosen, home, sandbox_is_up(fleet))
+        return cls(loaded, workspace, folder_of_runs(home, datetime.now().astimezone()), console)
 
     def tasks(self, clusters: Sequence[str], as_of: date | None) -> tuple[StackTask, ...]:
-        """What to run for clusters."""
+        """What to run for clusters.
+
+        Raises:
+            CausewayError: a backend does not answer, or a passphrase is missing.
+        """
         fleet = self.loaded.fleet
-        return tuple(
+        there = self.stacks(clusters)
+        return self._ready(
             task_of(
                 fleet,
                 name,
                 as_of,
                 sandbox=self.workspace.sandbox,
-                create=stack_name(fleet.name, name) not in self.existing,
+                create=place_of(fleet, name).backend not in there.get(stack_name(fleet.name, name), ()),
             )
             for name in clusters
         )
+
+    def to_destroy(self, words: Sequence[str]) -> tuple[StackTask, ...]:
+        """What to destroy: the stacks of the fleet that words name, declared or not.
+
+        Raises:
+            CausewayError: a word names none, a backend does not answer, or a passphrase is missing.
+        """
+        fleet = self.loaded.fleet
+        there = self.stacks(words)
+        names = chosen_of_backend(fleet, frozenset(there), words)
+        return self._ready(StackTask(name, place=place_in(fleet, name, there[name])) for name in names)
+
+    def _ready(self, tasks: Iterable[StackTask]) -> tuple[StackTask, ...]:
+        """The tasks; a passphrase that one of them lacks is told before any is worked on."""
+        found = tuple(tasks)
+        for place in {task.place for task in found}:
+            self.workspace.at(place).with_passphrase()
+        return found
+
+    def stacks(self, words: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """Stacks of the backends that may hold what words name, each with the addresses of those that do.
+
+        Raises:
+            CausewayError: a backend does not answer.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        for backend in backends(self.loaded.fleet, words):
+            for name in self.workspace.at(Place(backend)).existing():
+                found[name] = (*found.get(name, ()), backend)
+        return found
 
     def run(self, tasks: Sequence[StackTask], options: Options) -> tuple[StackReport, ...]:
         """Run an operation on stacks, showing how far it is; Ctrl-C stops it at the next safe point, twice at once.

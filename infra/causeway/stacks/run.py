@@ -19,6 +19,7 @@ from causeway.stacks.engine import Engine
 from causeway.stacks.events import PROTECTED, Gathered
 from causeway.stacks.locks import Lock
 from causeway.stacks.model import HostEnd, Operation, Result, StackReport, Standing, Told
+from causeway.stacks.places import PROJECTS_OWN, Place
 from causeway.stacks.progress import StackProgress, Tail
 from causeway.stacks.unfinished import Unfinished, open_pools, settle
 from causeway.stacks.workspace import Workspace
@@ -44,6 +45,7 @@ class StackTask:
         wanted: plain settings of the stack.
         hidden: secret settings, with what makes a value where none is set.
         create: whether the stack is made when the backend has none.
+        place: where its state lies.
         unfinished: what told the preview that an earlier run did not come to its end; empty when nothing did.
     """
 
@@ -51,6 +53,7 @@ class StackTask:
     wanted: Mapping[str, str] = field(default_factory=dict)
     hidden: Mapping[str, Callable[[], str]] = field(default_factory=dict, repr=False)
     create: bool = False
+    place: Place = PROJECTS_OWN
     unfinished: str = ""
 
 
@@ -139,14 +142,15 @@ class Runs:
         return report
 
     def _worked(self, task: StackTask, engine: Engine, gathered: Gathered, began: float, log: Path) -> StackReport:
-        broken = self._workspace.break_stale_locks(task.name)
+        placed = self._workspace.at(task.place).with_passphrase()
+        broken = placed.break_stale_locks(task.name)
         told = tuple(Told("warning", "", f"removed the lock of a run that is gone: {lock.holder}") for lock in broken)
-        before = self._before(task, engine, broken)
+        before = self._before(task, placed, engine, broken)
         why = task.unfinished or str(before)
         told += (Told("warning", "", UNFINISHED.format(why)),) if why else ()
         events = log.with_suffix(".events.jsonl")
         asked = _drift(self._options, os.environ, unfinished=bool(why))
-        workspace = self._workspace.with_variables({"CAUSEWAY_EVENTS": str(events), **asked})
+        workspace = placed.with_variables({"CAUSEWAY_EVENTS": str(events), **asked})
         stack = workspace.open(task.name, engine, create=task.create)
         workspace.configure(stack, engine, task.wanted, task.hidden)
         failure: CommandError | None = None
@@ -159,17 +163,17 @@ class Runs:
         if failure is not None:
             return self._broken(task, engine, gathered, failure, began, log, hosts, told, why)
         if self._options.operation is Operation.UP:
-            settle(self._workspace.home, task.name, before.pools, datetime.now().astimezone())
+            settle(placed.home, task.name, before.pools, datetime.now().astimezone())
         changed = bool(gathered.changes or (why and self._options.only_looks))
         result = _result(self._options, changed=changed, hosts=hosts)
         return self._report(task, result, began, log, gathered, hosts, told, unfinished=why)
 
-    def _before(self, task: StackTask, engine: Engine, broken: tuple[Lock, ...]) -> Unfinished:
+    def _before(self, task: StackTask, workspace: Workspace, engine: Engine, broken: tuple[Lock, ...]) -> Unfinished:
         """What tells that an earlier run did not come to its end."""
         if task.create or self._options.operation is Operation.DESTROY:
             return Unfinished()
-        resources = self._workspace.pending(task.name, engine)
-        return Unfinished(broken, resources, open_pools(self._workspace.home, task.name))
+        resources = workspace.pending(task.name, engine)
+        return Unfinished(broken, resources, open_pools(workspace.home, task.name))
 
     def _broken(
         self,
@@ -193,7 +197,7 @@ class Runs:
             result, reason = Result.REFUSED, "protected capacity; nothing was touched"
         else:
             result = Result.PARTLY if gathered.finished and not self._options.only_looks else Result.FAILED
-            reason = "" if gathered.failed or gathered.told else self._workspace.why(task.name, error)
+            reason = "" if gathered.failed or gathered.told else self._workspace.at(task.place).why(task.name, error)
         return self._report(task, result, began, log, gathered, hosts, told, reason, unfinished)
 
     def _report(
