@@ -59,7 +59,6 @@ def pool_spec(
         fleet=loaded.fleet.name,
         cluster=cluster,
         pool=pool,
-        play="site",
         hosts=tuple(hosts),
         rollout=Rollout.model_validate(settings),
         time_zone=loaded.fleet.sites[loaded.fleet.clusters[cluster].site].time_zone,

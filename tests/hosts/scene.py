@@ -81,7 +81,6 @@ class Scene:
             fleet=self.sandbox.name,
             cluster=CLUSTER,
             pool="ascend",
-            play="site",
             hosts=tuple(
                 HostSpec(name, f"ok {version} {code}", {**base, **own.get(name, {})}, joining=joining) for name in hosts
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -18,8 +19,9 @@ from causeway import assets
 from causeway.assets import Playbooks, playbooks_of
 from causeway.fleet.load import load_fleet
 from causeway.hosts import private
+from causeway.hosts.artifacts import HIDDEN, tail
 from causeway.hosts.model import Bundle, RunEnd, TaskEvent
-from causeway.hosts.runner import run
+from causeway.hosts.runner import Tally, run
 from causeway.hosts.transport import OpenSshTransport
 from causeway.plan.catalog_of import catalog_of
 from causeway.plan.hostvars import host_variables, pool_variables
@@ -109,7 +111,7 @@ def place(tmp_path: Path) -> Place:
 def test_a_run_tells_what_each_task_did_and_keeps_a_log_without_secrets(place: Place) -> None:
     end = place.run(place.bundle(broken="h2"))
     assert (end.status, dict(end.changed), dict(end.unreachable)) == ("failed", {"h1": 1, "h2": 1}, {})
-    assert end.failed["h2"].startswith("it-broke: on /dev/x; to do: mend it")
+    assert end.failed["h2"] == "it-broke: on /dev/x; to do: mend it (********)"
     outcomes = {(e.host, e.task): (e.outcome, e.disruption) for e in place.events if e.host}
     assert outcomes["h1", "First"] == ("changed", "drain")
     assert outcomes["h1", "Second"] == ("ok", "none")
@@ -120,6 +122,7 @@ def test_a_run_tells_what_each_task_did_and_keeps_a_log_without_secrets(place: P
     assert "TASK [First]" in kept
     assert "the-secret-token" not in kept
     assert "passphrase-of-the-state" not in kept
+    assert "the-secret-token" not in repr(place.events) + repr(end), "states and journals are made of these"
     assert place.left() == []
     assert place.running() == []
 
@@ -277,3 +280,34 @@ def test_an_own_role_that_is_gone_fails_with_the_folders_that_were_looked_in(own
     end = own_role.run(causeway__driver_role="gone_driver")
     assert "role-missing: gone_driver is in none of the folders of roles" in end.failed["h1"]
     assert str(roles) in end.failed["h1"]
+
+
+def test_what_ansible_complains_of_is_told_without_secrets(place: Place) -> None:
+    (place.books / "bad.yml").write_text("- hosts: all\n  tasks:\n    - the-secret-token: {}\n")
+    end = place.run(place.bundle(playbook="bad.yml"))
+    assert end.status == "broken"
+    assert HIDDEN in end.message
+    assert "the-secret-token" not in end.message
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [str, json.dumps, repr, lambda text: text.splitlines()[-1], lambda text: f"\x1b[31m{text}\x1b[0m"],
+    ids=["plain", "as JSON", "as Python's literal", "its last line", "in colour"],
+)
+def test_a_secret_is_hidden_however_a_module_quotes_it(quoted: Callable[[str], str]) -> None:
+    secret = 'begin "of it"\nthe\'other line'
+    tally = Tally((secret,))
+    line = {"kind": "host", "host": "h1", "play": "Drivers", "task": f"Fetch {secret}", "outcome": "failed"}
+    event = tally.take({**line, "message": f"cannot open {quoted(secret)}", "disruption": "none"})
+    for text in (event.message if event else "", event.task if event else "", tally.failed["h1"]):
+        assert HIDDEN in text
+        assert "other line" not in text
+        assert "of it" not in text
+
+
+def test_a_secret_is_hidden_before_a_long_complaint_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "stdout"
+    path.write_text("x" * 390 + " planted-secret-token " + "y" * 50)
+    assert "plan" not in tail(path, ("planted-secret-token",))
+    assert "plan" in tail(path, ())

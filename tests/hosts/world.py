@@ -311,7 +311,6 @@ def spec_of(hosts: tuple[HostSpec, ...], **rollout: Any) -> PoolSpec:
         fleet="f",
         cluster="c",
         pool=POOL,
-        play="site",
         hosts=hosts,
         rollout=Rollout.model_validate(rollout),
         time_zone="Asia/Shanghai",

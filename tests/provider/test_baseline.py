@@ -125,6 +125,70 @@ def test_a_change_of_the_roles_code_alone_says_so(pool: Pool) -> None:
     assert "only the roles' code changed" in pool.new["summary"]
 
 
+PERSISTENCE = "nvidia_driver__persistence"
+RESTARTS = "services of the host restart; "
+MAY_REBOOT = "each host may be drained and reboot; "
+CODE_MORE = "where a role's new code asks for more, each host is drained and reboots; "
+
+
+def test_new_code_beside_a_changed_variable_is_told_with_what_it_may_ask_for(pool: Pool, hosts: FakeHosts) -> None:
+    pool.up(POOL)
+    pool.diff(changed(**{PERSISTENCE: False}))
+    assert RESTARTS in pool.new["summary"]
+    assert CODE_MORE not in pool.new["summary"]
+    program = changed(**{PERSISTENCE: False}) | {"code": "beef"}
+    pool.diff(program)
+    assert f"{PERSISTENCE} (not set) -> False, and the roles' code" in pool.new["summary"]
+    assert RESTARTS + CODE_MORE in pool.new["summary"]
+    harmless = program | {"codeDisruption": "none"}
+    pool.diff(harmless)
+    assert RESTARTS in pool.new["summary"]
+    assert CODE_MORE not in pool.new["summary"]
+    pool.up(program)
+    assert hosts.seen[-1] == "restart", "a run begins with what the variables ask for"
+
+
+@pytest.mark.parametrize(("name", "told", "seen"), [(PERSISTENCE, RESTARTS, "restart"), (DRIVER, "reboots", "reboot")])
+@pytest.mark.parametrize("place", ["pool", "host"])
+def test_a_secrets_new_value_does_what_the_variables_that_name_it_do(
+    pool: Pool, hosts: FakeHosts, name: str, told: str, seen: str, place: str
+) -> None:
+    value = {name: {"part": [{"secret": "token"}]}}
+    own = {"overrides": {f"gpu-{n:02d}": {"variables": value} for n in range(1, 10)}}
+    program = (changed(**value) if place == "pool" else POOL | own) | {"secrets": {"token": Secret("planted-1")}}
+    pool.client.configure(hmacKey=Secret("key"))
+    pool.up(program)
+    rotated = program | {"secrets": {"token": Secret("planted-2")}}
+    assert "secrets.token" in pool.diff(rotated)
+    assert "a new value of the secret token" in pool.new["summary"]
+    assert told in pool.new["summary"]
+    assert "planted" not in pool.new["summary"]
+    pool.up(rotated)
+    assert hosts.seen[-1] == seen
+
+
+def test_a_change_of_hosts_that_nothing_explains_may_do_anything(pool: Pool) -> None:
+    pool.client.configure(hmacKey=Secret("key-1"))
+    program = changed(nvidia_driver__token={"secret": "token"}) | {"secrets": {"token": Secret("planted-1")}}
+    pool.up(program)
+    pool.client.configure(hmacKey=Secret("key-2"))
+    pool.diff(program)
+    assert MAY_REBOOT in pool.new["summary"]
+    aside = {"overrides": {"gpu-01": {"state": "out_of_service"}}}
+    pool.client.configure(hmacKey=Secret("key-1"))
+    pool.diff(program | aside)
+    assert "no service stops" in pool.new["summary"], "a host that is left alone is not disturbed"
+
+
+def test_going_back_after_a_run_that_did_not_go_through_may_do_anything(pool: Pool, hosts: FakeHosts) -> None:
+    pool.up(POOL)
+    hosts.faults = {"gpu-02": "failed driver-install: no space left"}
+    pool.up(changed(**{DRIVER: "580.105.08"}))
+    pool.up(POOL)
+    assert len(hosts.runs[-1]) == 12
+    assert hosts.seen[-1] == "reboot", "the engine kept the old inputs, so that they tell of no change"
+
+
 def test_settings_of_the_rollout_touch_no_host(pool: Pool, hosts: FakeHosts) -> None:
     pool.up(POOL)
     program = POOL | {"rollout": POOL["rollout"] | {"canary": 2}}
@@ -255,12 +319,22 @@ def test_a_secret_enters_the_fingerprint_by_a_keyed_digest_and_is_never_shown(po
         ({"hosts": ["gpu-[09:01]"]}, "ends before it begins"),
         ({"hosts": ["gpu-01", "gpu-[01:02]"]}, "gpu-01 is named twice"),
         ({"overrides": {"gpu-01": {"state": "broken"}}}, "write one of in_service"),
+        ({"rollout": {"canary": "many"}}, "`rollout.canary`: "),
+        ({"rollout": {"canaries": 2}}, "`rollout.canaries`: "),
+        ({"rollout": {"window": {"hours": "at night"}}}, "found 'at night'"),
+        ({"rollout": {"max_unavailable": "a quarter"}}, "`rollout.max_unavailable`: "),
+        ({"timeZone": "Asia/Peking"}, "there is no time zone 'Asia/Peking'"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_runs(pool: Pool, program: dict[str, Any], reason: str) -> None:
     failures = pool.client.check(pool.urn, POOL | program).failures
     assert [failure.property for failure in failures] == [""]
     assert reason in failures[0].reason
+
+
+def test_settings_of_the_rollout_that_are_not_known_yet_are_no_error(pool: Pool) -> None:
+    assert pool.client.checked(pool.urn, POOL | {"rollout": {"canary": UNKNOWN}, "timeZone": UNKNOWN})
+    assert pool.client.checked(pool.urn, POOL | {"rollout": {"canary": 2, "soak": "30m"}, "timeZone": "Asia/Shanghai"})
 
 
 def test_a_refresh_looks_at_no_host_unless_it_is_asked_to(pool: Pool, hosts: FakeHosts) -> None:

@@ -69,7 +69,8 @@ def test_a_lease_is_given_up_only_with_an_approval(client: Client, urn: str) -> 
         client.delete(urn, inputs, inputs)
     assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
     assert "[approval-missing] lease johor: it is leased capacity" in refused.value.details()
-    assert "policy.approvals" in refused.value.details()
+    told = refused.value.details() or ""
+    assert told.index("put that back into the declaration") < told.index("policy.approvals") < told.index("causeway up")
 
 
 def test_an_approval_counts_until_the_end_of_its_last_day(client: Client, urn: str) -> None:

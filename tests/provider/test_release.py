@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from causeway.provider import release
+from causeway.cluster.model import Drift, ReleaseSpec
+from causeway.errors import CausewayError, Permanent, Retryable
+from causeway.provider import release, release_cluster
 from causeway.provider.model import Call
 from causeway.provider.protocol import provider
 from causeway.provider.release_effects import ReleaseResult, ReleaseRun
@@ -178,6 +180,35 @@ def test_a_refresh_that_looks_reports_drift_which_the_next_diff_shows(tmp_path: 
         inputs = client.checked(urn, RELEASE)
         found = client.read(urn, inputs, {"schema": 1, "status": "deployed"})
         assert list(lines(client, urn, RELEASE, found.outputs)) == ["status"]
+
+
+class Away:
+    """Stands in for `causeway.cluster.releases.Releases` of a cluster that cannot be asked."""
+
+    def __init__(self, error: CausewayError) -> None:
+        self.error = error
+
+    def observe(self, spec: ReleaseSpec) -> Drift:
+        del spec
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Retryable("cluster-away", "connection refused"), Permanent("cluster-credentials", "the token has expired")],
+)
+def test_a_cluster_that_cannot_be_asked_is_told_of_its_release_and_the_refresh_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: CausewayError
+) -> None:
+    monkeypatch.setattr(release_cluster, "_releases", lambda _call: Away(error))
+    kinds = {release.TYPE: release.Release(release_cluster.RealClusters)}
+    with running(kinds, tmp_path, {"CAUSEWAY_DRIFT": "facts"}) as client:
+        urn = client.urn(release.TYPE, "doubao-h20")
+        inputs = client.checked(urn, RELEASE)
+        found = client.read(urn, inputs, {"schema": 1, "status": "deployed"})
+        assert found.outputs == {"schema": 1, "status": f"unknown {error.code}"}
+        assert [error.reason in reason for reason in found.reasons] == [True]
+        assert list(lines(client, urn, RELEASE, found.outputs)) == ["status"], "it is planned again"
 
 
 def test_delete_uninstalls(client: Client, urn: str, clusters: Clusters) -> None:

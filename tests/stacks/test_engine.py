@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +12,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,8 +21,9 @@ import yaml
 
 from causeway.stacks.engine import Engine
 from causeway.stacks.locks import locks_of
-from causeway.stacks.model import Operation, Result
-from causeway.stacks.run import Options, Runs, StackTask, Watcher, folder_of_runs
+from causeway.stacks.model import Operation, Result, StackReport
+from causeway.stacks.places import Place
+from causeway.stacks.run import AT_ONCE, AT_SAFE_POINT, Options, Runs, StackTask, Watcher, folder_of_runs
 from causeway.stacks.workspace import HMAC_KEY, Workspace
 
 pytestmark = pytest.mark.tools
@@ -140,19 +144,73 @@ def test_the_passphrase_is_made_for_the_sandbox_alone_and_read_by_its_owner_alon
     assert workspace.with_passphrase().variables == workspace.variables
 
 
+def test_a_site_s_own_backend_keeps_the_state_of_its_stacks_alone(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "johor").mkdir()
+    own = Place((tmp_path / "johor").as_uri(), "passphrase")
+    south = StackTask("fleet.south", {}, {HMAC_KEY: lambda: PLANTED}, create=True, place=own)
+    reports = runs(workspace).run([StackTask(STACK, create=True), south])
+    assert [each.result for each in reports] == [Result.UNCHANGED] * 2, reports
+    assert workspace.existing() == {STACK}
+    assert workspace.at(own).existing() == {"fleet.south"}
+    (again,) = runs(workspace, Operation.PREVIEW).run([replace(south, create=False)])
+    assert again.result is Result.UNCHANGED, again
+    (elsewhere,) = runs(workspace, Operation.PREVIEW).run([replace(south, create=False, place=Place())])
+    assert elsewhere.result is Result.FAILED, "the project's own backend has no such stack"
+
+
 def test_a_stop_ends_the_run_at_a_safe_point_and_leaves_no_lock(workspace: Workspace, tmp_path: Path) -> None:
     slow = workspace.with_variables({"SLEEP": "60"})
     made = runs(slow)
-    ended: list[Result] = []
-    thread = threading.Thread(
-        target=lambda: ended.extend(each.result for each in made.run([StackTask(STACK, create=True)]))
-    )
+    ended: list[StackReport] = []
+    thread = threading.Thread(target=lambda: ended.extend(made.run([StackTask(STACK, create=True)])))
     thread.start()
     assert until((tmp_path / "runs").is_file)
     made.stop()
     thread.join(30)
-    assert ended == [Result.CANCELLED]
+    assert [(each.result, each.reason) for each in ended] == [(Result.CANCELLED, AT_SAFE_POINT)]
     assert locks_of(tmp_path / "state", "causeway", STACK) == ()
+
+
+def test_a_second_stop_says_that_no_safe_point_was_waited_for(workspace: Workspace, tmp_path: Path) -> None:
+    made = runs(workspace.with_variables({"SLEEP": "60"}))
+    ended: list[StackReport] = []
+    thread = threading.Thread(target=lambda: ended.extend(made.run([StackTask(STACK, create=True)])))
+    thread.start()
+    assert until((tmp_path / "runs").is_file)
+    made.stop()
+    made.stop()
+    thread.join(30)
+    (report,) = ended
+    assert report.result is Result.CANCELLED
+    assert report.reason == AT_ONCE
+    assert "safe point" not in report.reason
+
+
+def test_an_operation_that_a_killed_run_left_is_looked_after_once(workspace: Workspace, tmp_path: Path) -> None:
+    (made,) = runs(workspace).run([StackTask(STACK, create=True)])
+    assert made.result is Result.UNCHANGED, made
+    state = tmp_path / "state" / ".pulumi" / "stacks" / "causeway" / f"{STACK}.json"
+    content = json.loads(state.read_text())
+    latest = content["checkpoint"]["latest"]
+    latest["pending_operations"] = [{"resource": latest["resources"][0], "type": "updating"}]
+    state.write_text(json.dumps(content))
+    assert workspace.pending(STACK, Engine()) == (f"causeway-{STACK}",)
+    (shown,) = runs(workspace, Operation.PREVIEW).run([StackTask(STACK)])
+    assert shown.result is Result.CHANGES, "up has to be run, although nothing is declared otherwise"
+    assert f"pending in the state: causeway-{STACK}" in shown.told[0].text
+    (done,) = runs(workspace).run([StackTask(STACK, unfinished=shown.unfinished)])
+    assert done.result is Result.UNCHANGED, done
+    assert workspace.pending(STACK, Engine()) == ()
+    (after,) = runs(workspace, Operation.PREVIEW).run([StackTask(STACK)])
+    assert (after.result, after.told) == (Result.UNCHANGED, ())
+
+
+def test_a_state_that_is_in_no_folder_is_asked_of_the_engine(workspace: Workspace, tmp_path: Path) -> None:
+    Engine().run(["stack", "init", STACK], str(workspace.folder), workspace.variables)
+    state = tmp_path / "state" / ".pulumi" / "stacks" / "causeway" / f"{STACK}.json"
+    state.with_suffix(".json.gz").write_bytes(gzip.compress(state.read_bytes()))
+    state.unlink()
+    assert workspace.pending(STACK, Engine()) == ()
 
 
 def test_what_we_started_ends_when_we_are_killed(workspace: Workspace, tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ def test_only_the_sandbox_gets_made_up_secrets(fleet: Fleet) -> None:
         ([Result.UNCHANGED, Result.DONE], 0),
         ([Result.DONE, Result.PARTLY], 4),
         ([Result.CANCELLED], 4),
+        ([Result.DONE, Result.SKIPPED], 4),
         ([Result.FAILED], 1),
         ([Result.FAILED, Result.DONE], 4),
         ([Result.REFUSED], 3),

@@ -83,7 +83,8 @@ def test_protected_capacity_is_told_by_its_approval_and_not_by_a_way_round_it() 
         )
     )
     assert [(each.resource, each.text) for each in gathered.told] == [("johor-h200", PROTECTED)]
-    assert "policy.approvals" in PROTECTED
+    back, approval, up = (PROTECTED.index(words) for words in ("put it back", "policy.approvals", "causeway up"))
+    assert back < approval < up, "of what left the declaration no approval can be brought up"
     assert "state unprotect" not in PROTECTED
 
 

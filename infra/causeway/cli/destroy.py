@@ -12,8 +12,7 @@ from causeway.cli.stack_text import print_changes, print_ends
 from causeway.cli.up import Yes, confirm
 from causeway.errors import Permanent
 from causeway.stacks.model import Operation, exit_status
-from causeway.stacks.run import Options, StackTask
-from causeway.stacks.tasks import chosen_of_backend
+from causeway.stacks.run import Options
 
 SCHEMA = "causeway/destroy/v1"
 
@@ -34,8 +33,7 @@ def command(
         raise Permanent("needs-yes", "--json cannot ask", hint="add --yes")
     out = console(stderr=as_json)
     session = Session.of(fleet, console(stderr=True))
-    names = chosen_of_backend(session.loaded.fleet, session.existing, stacks or [])
-    tasks = [StackTask(name) for name in names]
+    tasks = session.to_destroy(stacks or [])
     shown = session.run(tasks, Options(Operation.DESTROY, dry=True, at_once=parallel))
     print_changes(out, shown)
 

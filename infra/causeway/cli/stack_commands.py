@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
@@ -19,8 +19,9 @@ from causeway.cli.environment import environment, sandbox_is_up
 from causeway.cli.stack_progress import watcher_for
 from causeway.fleet.load import LoadedFleet, load_fleet
 from causeway.stacks.model import Result, StackReport
+from causeway.stacks.places import Place, backends, place_in, place_of
 from causeway.stacks.run import Options, Runs, StackTask, folder_of_runs
-from causeway.stacks.tasks import stack_name, task_of
+from causeway.stacks.tasks import chosen_of_backend, stack_name, task_of
 from causeway.stacks.workspace import Workspace, project_folder
 
 
@@ -30,44 +31,82 @@ class Session:
 
     loaded: LoadedFleet
     workspace: Workspace
-    existing: frozenset[str]
     logs: Path
     console: Console
 
     @classmethod
     def of(cls, fleet: Path, console: Console) -> Session:
-        """Load the declaration and look what stacks there are.
+        """Load the declaration.
 
         Raises:
-            CausewayError: the declaration is wrong, or there is no project, passphrase or backend.
+            CausewayError: the declaration is wrong, or there is no project.
         """
         loaded = load_fleet(fleet)
         home = home_root(fleet, os.environ)
         chosen = environment(fleet)
         os.environ["PATH"] = chosen["PATH"]  # the engine itself is found by it
-        workspace = Workspace(project_folder(fleet, Path.cwd()), chosen, home, sandbox_is_up(fleet)).with_passphrase()
-        return cls(loaded, workspace, workspace.existing(), folder_of_runs(home, datetime.now().astimezone()), console)
+        workspace = Workspace(project_folder(fleet, Path.cwd()), chosen, home, sandbox_is_up(fleet))
+        return cls(loaded, workspace, folder_of_runs(home, datetime.now().astimezone()), console)
 
     def tasks(self, clusters: Sequence[str], as_of: date | None) -> tuple[StackTask, ...]:
-        """What to run for clusters."""
+        """What to run for clusters.
+
+        Raises:
+            CausewayError: a backend does not answer, or a passphrase is missing.
+        """
         fleet = self.loaded.fleet
-        return tuple(
+        there = self.stacks(clusters)
+        return self._ready(
             task_of(
                 fleet,
                 name,
                 as_of,
                 sandbox=self.workspace.sandbox,
-                create=stack_name(fleet.name, name) not in self.existing,
+                create=place_of(fleet, name).backend not in there.get(stack_name(fleet.name, name), ()),
             )
             for name in clusters
         )
 
+    def to_destroy(self, words: Sequence[str]) -> tuple[StackTask, ...]:
+        """What to destroy: the stacks of the fleet that words name, declared or not.
+
+        Raises:
+            CausewayError: a word names none, a backend does not answer, or a passphrase is missing.
+        """
+        fleet = self.loaded.fleet
+        there = self.stacks(words)
+        names = chosen_of_backend(fleet, frozenset(there), words)
+        return self._ready(StackTask(name, place=place_in(fleet, name, there[name])) for name in names)
+
+    def _ready(self, tasks: Iterable[StackTask]) -> tuple[StackTask, ...]:
+        """The tasks; a passphrase that one of them lacks is told before any is worked on."""
+        found = tuple(tasks)
+        for place in {task.place for task in found}:
+            self.workspace.at(place).with_passphrase()
+        return found
+
+    def stacks(self, words: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """Stacks of the backends that may hold what words name, each with the addresses of those that do.
+
+        Raises:
+            CausewayError: a backend does not answer.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        for backend in backends(self.loaded.fleet, words):
+            for name in self.workspace.at(Place(backend)).existing():
+                found[name] = (*found.get(name, ()), backend)
+        return found
+
     def run(self, tasks: Sequence[StackTask], options: Options) -> tuple[StackReport, ...]:
-        """Run an operation on stacks, showing how far it is; Ctrl-C stops it at the next safe point, twice at once."""
+        """Run an operation on stacks, showing how far it is; Ctrl-C stops it at the next safe point, twice at once.
+
+        A dry run that was stopped leaves no stack as one to go on with: whoever stopped it wants no change of any.
+        """
         with watcher_for(self.console, options.operation, [task.name for task in tasks]) as watcher:
             runs = Runs(self.workspace, options, watcher, self.logs)
             with _interruptible(runs, self.console):
-                return runs.run(tasks)
+                reports = runs.run(tasks)
+        return tuple(map(_given_up, reports)) if options.only_looks and runs.stopping else reports
 
     def carry_out(
         self,
@@ -85,13 +124,25 @@ class Session:
             options: the operation.
             ask: is told the stacks that change, before anything is touched; it raises where the answer is no.
         """
-        changing = frozenset(report.stack for report in shown if report.result is Result.CHANGES)
+        changing = {report.stack: report for report in shown if report.result is Result.CHANGES}
         if not changing:
             return tuple(shown)
-        ask(changing)
-        done = self.run([replace(task, create=False) for task in tasks if task.name in changing], options)
+        ask(frozenset(changing))
+        again = [
+            replace(task, create=False, unfinished=changing[task.name].unfinished)
+            for task in tasks
+            if task.name in changing
+        ]
+        done = self.run(again, options)
         last = {report.stack: report for report in done}
         return tuple(last.get(report.stack, report) for report in shown)
+
+
+def _given_up(report: StackReport) -> StackReport:
+    """The report of a dry run that was stopped: what would change is shown, and is not done."""
+    if report.result is not Result.CHANGES:
+        return report
+    return replace(report, result=Result.SKIPPED, reason="stopped during the preview; nothing was changed")
 
 
 @contextmanager

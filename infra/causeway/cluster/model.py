@@ -120,7 +120,7 @@ class Nodes(Protocol):
     def wait_allocatable(
         self, name: str, resource: str, number: int, seconds: float, cancelled: Callable[[], bool]
     ) -> int:
-        """Wait until a node offers this number of a resource; returns what it offers at the end."""
+        """Wait until a node offers this number of a resource, or more; returns what it offers at the end."""
         ...
 
     def drain(self, name: str, seconds: float, cancelled: Callable[[], bool]) -> Drained:

@@ -107,7 +107,7 @@ class ClusterNodes:
             node = self.api.get(f"{_NODES}/{name}") or {}
             return _number((node.get("status", {}).get("allocatable") or {}).get(resource, "0"))
 
-        return wait_for(offered, lambda found: found == number, seconds, cancelled)
+        return wait_for(offered, lambda found: found >= number, seconds, cancelled)
 
     def drain(self, name: str, seconds: float, cancelled: Callable[[], bool]) -> Drained:
         """See `model.Nodes`."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 LOG = "ansible.log"
@@ -15,13 +16,24 @@ _TAIL = 3
 
 
 def scrub(text: str, secrets: Iterable[str]) -> str:
-    """A text without secrets, also where a secret of several lines was folded, and without terminal commands."""
+    """A text without secrets and without terminal commands.
+
+    A secret is found also where its lines were folded, and where it is quoted as JSON or as Python's literal.
+    """
     found = _TERMINAL.sub("", text).replace("\r\n", "\n")
-    parts = {part.strip() for secret in secrets for part in (secret, *secret.splitlines())}
-    for part in sorted(parts, key=len, reverse=True):
+    for part in sorted({part for secret in secrets for part in _forms(secret)}, key=len, reverse=True):
         if len(part) >= _SHORTEST:
             found = found.replace(part, HIDDEN)
     return found
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """How a secret, and each of its lines, may stand in a text."""
+    for part in (secret, *secret.splitlines()):
+        text = part.strip()
+        yield text
+        yield json.dumps(text)[1:-1]
+        yield repr(text)[1:-1]
 
 
 def keep(folder: Path, target: Path, secrets: Iterable[str]) -> Path:
@@ -33,11 +45,11 @@ def keep(folder: Path, target: Path, secrets: Iterable[str]) -> Path:
     return target
 
 
-def tail(path: Path) -> str:
-    """The last lines of a file that say something, as one."""
+def tail(path: Path, secrets: Iterable[str]) -> str:
+    """The last lines of a file that say something, as one, without secrets."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    lines = [_TERMINAL.sub("", line).strip() for line in text.splitlines()]
+    lines = [line.strip() for line in scrub(text, secrets).splitlines()]
     return " ".join([line for line in lines if line][-_TAIL:])[:400]

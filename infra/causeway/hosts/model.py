@@ -86,7 +86,6 @@ class PoolSpec:
     fleet: str
     cluster: str
     pool: str
-    play: str
     hosts: tuple[HostSpec, ...]
     rollout: Rollout
     time_zone: str

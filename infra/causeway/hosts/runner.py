@@ -38,8 +38,13 @@ _CALLBACKS = Path(__file__).parent / "callback"
 
 @dataclass
 class Tally:
-    """What the lines of a run add up to."""
+    """What the lines of a run add up to.
 
+    Args:
+        secrets: values that no event and no message may hold, since states, journals and logs are made of them.
+    """
+
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     failed: dict[str, str] = field(default_factory=dict)
     unreachable: dict[str, str] = field(default_factory=dict)
     stats: Mapping[str, Mapping[str, int]] | None = None
@@ -53,15 +58,19 @@ class Tally:
         elif kind == "end":
             self.status = int(line["rc"] if line["rc"] is not None else -1)
         elif kind == "task":
-            return TaskEvent("", line["play"], line["task"], "started")
+            return TaskEvent("", line["play"], self._said(line["task"]), "started")
         elif kind == "host":
+            message = self._said(line["message"])
             told = {"failed": self.failed, "unreachable": self.unreachable}.get(line["outcome"])
             if told is not None:
-                told[line["host"]] = line["message"]
+                told[line["host"]] = message
             return TaskEvent(
-                line["host"], line["play"], line["task"], line["outcome"], line["message"], line["disruption"]
+                line["host"], line["play"], self._said(line["task"]), line["outcome"], message, line["disruption"]
             )
         return None
+
+    def _said(self, text: str) -> str:
+        return artifacts.scrub(text, self.secrets) if text else text
 
     def end(self, complaint: str, *, stopped: bool, kept: Path | None) -> RunEnd:
         """How the run ended.
@@ -104,7 +113,7 @@ def run(
     folder = private.make(environment)
     try:
         _write_job(folder, bundle, playbooks.root, environment)
-        tally, stopped = Tally(), False
+        tally, stopped = Tally(bundle.secrets), False
         with _Worker(folder, _environment(folder, playbooks, environment)) as worker:
             for line in worker.lines():
                 if line is not None:
@@ -115,7 +124,7 @@ def run(
                     worker.stop()
                     stopped = True
         kept = artifacts.keep(folder, runs / bundle.stack / bundle.run, bundle.secrets)
-        complaint = "" if tally.stats is not None else _complaint(folder, tally.status)
+        complaint = "" if tally.stats is not None else _complaint(folder, tally.status, bundle.secrets)
         return tally.end(complaint, stopped=stopped, kept=kept)
     finally:
         private.remove(folder)
@@ -156,9 +165,9 @@ def _environment(folder: Path, playbooks: Playbooks, environment: Mapping[str, s
     }
 
 
-def _complaint(folder: Path, status: int | None) -> str:
+def _complaint(folder: Path, status: int | None, secrets: tuple[str, ...]) -> str:
     """What is known of a run that came to no end of its own."""
-    texts = [artifacts.tail(folder / name) for name in ("artifacts/run/stdout", "worker.log")]
+    texts = [artifacts.tail(folder / name, secrets) for name in ("artifacts/run/stdout", "worker.log")]
     told = next((text for text in texts if text), "")
     ended = "its process was killed" if status is None else f"it ended with {status}"
     return f"{ended}: {told}" if told else ended

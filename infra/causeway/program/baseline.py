@@ -26,7 +26,7 @@ class Baseline(pulumi.CustomResource):
         secrets: values by name, best as secret outputs.
         access: `context` of the kubeconfig, or a `kubeconfig`'s text as a secret output; None without a cluster.
         protection: what keeps the capacity from being given up (docs/program.md); None for nothing.
-        more: `play`, `role`, `address`, `code`, `rollout`, `room`, `timeZone`, `resource`, `accelerators`,
+        more: `role`, `address`, `code`, `rollout`, `room`, `timeZone`, `resource`, `accelerators`,
             `disruption`, `codeDisruption`, `onDrain`, as docs/program.md tells.
     """
 

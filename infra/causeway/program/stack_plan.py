@@ -19,8 +19,6 @@ from causeway.program.document import Extent, Inputs, Obstacle, ReleaseDocument,
 from causeway.program.fleet_plan import PlannedFleet
 from causeway.program.ordered_ranges import fold_in_order
 
-PLAY = "site.yml"
-
 
 def document(planned: PlannedFleet, cluster: str) -> StackDocument:
     """What a cluster's stack declares.
@@ -105,7 +103,6 @@ def _pool(planned: PlannedFleet, baseline: Baseline) -> dict[str, Any]:
         "fleet": loaded.fleet.name,
         "cluster": baseline.cluster,
         "pool": baseline.pool,
-        "play": PLAY,
         "role": baseline.role,
         "context": dict(baseline.variables.context),
         "connection": dict(baseline.variables.connection),

@@ -39,8 +39,10 @@ def require(inputs: Values, operation: str, on: date, what: str) -> None:
         f"{on.isoformat()}" + (f" ({told})" if told else ""),
         subject=what,
         hint=(
-            f"add to policy.approvals of the declaration {{operation: {operation}, subject: {subject}, "
-            "approved_by: ..., expires: ...}, run `causeway up` on this stack, then try again"
+            "an approval counts once it was brought up beside what it allows to give up: put that back into the "
+            "declaration as it was, if it is gone or another one there, and add to policy.approvals "
+            f"{{operation: {operation}, subject: {subject}, approved_by: ..., expires: ...}}; run `causeway up` on "
+            "this stack; then try again"
         ),
     )
 

@@ -10,10 +10,12 @@ from causeway.plan.ranges import summary as ranges
 from causeway.provider import approvals
 from causeway.provider.model import Call, Change, Checked, Done
 from causeway.provider.pool_diff import changes, pending
+from causeway.provider.pool_disruption import WORST, disruption
 from causeway.provider.pool_effects import PoolEffects, PoolResult, PoolRun
 from causeway.provider.pool_inputs import REQUIRED, PoolInputs
 from causeway.provider.pool_outcome import OUT_OF_SERVICE, deferrals, kinds, reasons
-from causeway.provider.pool_summary import WORST, disruption, summary
+from causeway.provider.pool_rollout import wrong_settings
+from causeway.provider.pool_summary import summary
 from causeway.provider.state_schema import FIELD, SCHEMA, Upgrade, upgraded
 from causeway.provider.values import UNKNOWN, Unknown, Values
 
@@ -43,8 +45,11 @@ class Baseline:
             inputs = PoolInputs.of(new)
         except Permanent as error:
             return Checked(failures=(("", str(error)),))
-        states = inputs.states(call.settings.key)
         before = upgraded(TYPE, old or {}, UPGRADES)
+        wrong = wrong_settings(before, new)
+        if wrong:
+            return Checked(failures=tuple(("", each) for each in wrong))
+        states = inputs.states(call.settings.key)
         told = summary(before, new, _states(before), states)
         return Checked({"state": states, "summary": told, FIELD: SCHEMA})
 
@@ -81,7 +86,8 @@ class Baseline:
         if not names:
             return Done({FIELD: SCHEMA, "state": _in_order(desired, {**kept, **left_alone})})
         before = {name: str(state) for name, state in actual.items()}
-        run = PoolRun(inputs, before, {n: str(d) for n, d in desired.items()}, names, disruption(old, new))
+        worst = WORST if _elsewhere(_states(old), actual, names) else disruption(old, new)
+        run = PoolRun(inputs, before, {n: str(d) for n, d in desired.items()}, names, worst)
         result = self._effects().converge(call, run)
         states = _in_order(desired, {**kept, **left_alone, **result.states})
         return Done({FIELD: SCHEMA, "state": states}, _told(call, result))
@@ -113,6 +119,11 @@ class Baseline:
 def _states(values: Values) -> Mapping[str, Any]:
     found = values.get("state")
     return found if isinstance(found, Mapping) else {}
+
+
+def _elsewhere(old: Values, actual: Values, names: Sequence[str]) -> bool:
+    """Whether a run that did not go through brought hosts to what the old inputs, which the engine kept, do not say."""
+    return any(str(actual.get(name)).startswith("ok ") and actual[name] != old.get(name) for name in names)
 
 
 def _order(new: Values) -> tuple[str, ...]:

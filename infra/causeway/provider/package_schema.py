@@ -22,7 +22,7 @@ _LEASE = {
     "protection": _MAP,
 }
 _BASELINE = {
-    **dict.fromkeys(("fleet", "cluster", "pool", "play", "role", "address", "code", "timeZone", "resource"), _TEXT),
+    **dict.fromkeys(("fleet", "cluster", "pool", "role", "address", "code", "timeZone", "resource"), _TEXT),
     **dict.fromkeys(("context", "connection", "variables", "overrides", "rollout", "protection"), _MAP),
     **dict.fromkeys(("disruption", "onDrain", "access"), _TEXTS),
     **dict.fromkeys(("room", "accelerators"), _NUMBER),

@@ -65,7 +65,6 @@ def _spec(call: Call, run: PoolRun) -> PoolSpec:
         fleet=str(values["fleet"]),
         cluster=str(values["cluster"]),
         pool=str(values["pool"]),
-        play=str(values.get("play") or "site.yml"),
         hosts=tuple(_hosts(run)),
         rollout=Rollout.model_validate(values.get("rollout") or {}),
         time_zone=str(values.get("timeZone") or "UTC"),

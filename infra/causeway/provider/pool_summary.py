@@ -8,50 +8,10 @@ from typing import Any
 from causeway.plan.ranges import summary as ranges
 from causeway.plan.waves import waves
 from causeway.provider.comparison import compared
+from causeway.provider.pool_disruption import changed_secrets, changed_variables, effect
 from causeway.provider.values import Secret, Unknown, Values
 
-DISRUPTIONS = ("none", "restart", "drain", "reboot")
-WORST = DISRUPTIONS[-1]
 _MOST_VARIABLES = 6
-_EFFECTS = {
-    "none": "no service stops",
-    "restart": "services of the host restart",
-    "drain": "workloads leave each host",
-    "reboot": "each host is drained and reboots",
-}
-
-
-def disruption(old: Values, new: Values) -> str:
-    """The worst that the change of inputs may do to a host that was right before.
-
-    Each variable's disruption comes with the inputs; one of which they say nothing counts as the worst.
-    """
-    if not old:
-        return WORST
-    known = new.get("disruption") or {}
-    found = {str(known.get(name, WORST)) for name in changed_variables(old, new)}
-    if not found and old.get("code") != new.get("code"):
-        found = {str(new.get("codeDisruption") or WORST)}
-    return max(found, key=_rank, default="none")
-
-
-def _rank(word: str) -> int:
-    return DISRUPTIONS.index(word) if word in DISRUPTIONS else len(DISRUPTIONS)
-
-
-def changed_variables(old: Values, new: Values) -> tuple[str, ...]:
-    """Names of variables that differ, of the pool or of a host."""
-    found = {str(change.path[0]) for change in compared(old.get("variables") or {}, new.get("variables") or {})}
-    before, after = old.get("overrides") or {}, new.get("overrides") or {}
-    for name in before.keys() | after.keys():
-        found.update(str(change.path[0]) for change in compared(_own(before, name), _own(after, name)))
-    return tuple(sorted(found))
-
-
-def _own(overrides: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    entry = overrides.get(name)
-    found = entry.get("variables") if isinstance(entry, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
 
 
 def summary(old: Values, new: Values, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
@@ -74,7 +34,7 @@ def summary(old: Values, new: Values, before: Mapping[str, Any], after: Mapping[
     parts = []
     if changed:
         parts.append(f"{len(changed):,} of {_hosts(len(after))}: {_what(old, new)}")
-        parts.append(_EFFECTS.get(disruption(old, new), "each host may reboot"))
+        parts.append(effect(old, new, before, {name: after[name] for name in changed}))
         parts.append(_waves(new, len(changed)))
     added, removed = after.keys() - before.keys(), before.keys() - after.keys()
     parts += [f"new: {ranges(added)}"] if added else []
@@ -89,10 +49,13 @@ def _what(old: Values, new: Values) -> str:
     ]
     told = [_variable(str(change.path[0]), old["variables"], new["variables"]) for change in pool]
     told += [name for name in names if name not in {change.path[0] for change in pool}]
+    told += [f"a new value of the secret {name}" for name in changed_secrets(old, new)]
     if len(told) > _MOST_VARIABLES:
         told = [*told[:_MOST_VARIABLES], f"{len(told) - _MOST_VARIABLES} variables more"]
-    if not told and old.get("code") != new.get("code"):
-        return "only the roles' code changed, check mode tells which of them it concerns"
+    if old.get("code") != new.get("code"):
+        if not told:
+            return "only the roles' code changed, check mode tells which of them it concerns"
+        told.append("and the roles' code")
     return ", ".join(told) or "their state"
 
 

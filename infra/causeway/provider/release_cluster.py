@@ -33,8 +33,14 @@ class RealClusters:
         return _result(outcome)
 
     def look(self, call: Call, run: ReleaseRun) -> ReleaseResult:
-        """What Helm and the API server say of the release."""
-        drift = _releases(call).observe(_spec(run))
+        """What Helm and the API server say of the release.
+
+        A cluster that does not answer is this release's trouble alone: an error would end the refresh of the stack.
+        """
+        try:
+            drift = _releases(call).observe(_spec(run))
+        except CausewayError as error:
+            return ReleaseResult(f"unknown {error.code}", _reasons(error))
         if not drift.drifted:
             return ReleaseResult(DEPLOYED)
         what = told(drift.changes) or f"Helm says {drift.status}"

@@ -63,6 +63,11 @@ class Engine(PulumiCommand):
         """Whether `stop` was called."""
         return self._asked > 0
 
+    @property
+    def stopped_at_once(self) -> bool:
+        """Whether `stop` was called more than once, so that no safe point was waited for."""
+        return self._asked > 1
+
     def run(
         self,
         args: list[str],

@@ -17,8 +17,9 @@ _COLOUR = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
 _LONGEST = 100
 SUMMARY = "summary"
 PROTECTED = (
-    "it is leased capacity, and no approval to give it up counts; to do: add {operation: destroy, subject: LEASE, "
-    "approved_by: ..., expires: ...} to policy.approvals, run `causeway up` on this stack, then try again"
+    "it is leased capacity, and no approval to give it up counts; to do: put it back into the declaration as it was, "
+    "if it has gone from there, and add {operation: destroy, subject: LEASE, approved_by: ..., expires: ...} to "
+    "policy.approvals; run `causeway up` on this stack; then take it away again"
 )
 
 

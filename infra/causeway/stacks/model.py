@@ -30,6 +30,7 @@ class Result(StrEnum):
     """A rule stops it, nothing was touched."""
     CANCELLED = "cancelled"
     SKIPPED = "skipped"
+    """Its turn did not come, since the command was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class StackReport:
     Args:
         log: the engine's whole output, and beside it the events.
         only_looked: whether it was a preview, of a destruction or of anything else.
+        unfinished: what tells that an earlier run did not come to its end; empty when nothing does.
     """
 
     stack: str
@@ -107,6 +109,7 @@ class StackReport:
     reason: str = ""
     standing: Standing = Standing()
     only_looked: bool = False
+    unfinished: str = ""
 
     @property
     def failed_hosts(self) -> tuple[HostEnd, ...]:
@@ -117,7 +120,7 @@ class StackReport:
 def exit_status(reports: tuple[StackReport, ...], *, changes_are_two: bool = False) -> int:
     """The exit status of section 13 of the commands' page: 0, 1, 2, 3 or 4."""
     results = {report.result for report in reports}
-    if results & {Result.PARTLY, Result.CANCELLED}:
+    if results & {Result.PARTLY, Result.CANCELLED, Result.SKIPPED}:
         return 4
     if Result.FAILED in results:
         return 4 if results & {Result.DONE, Result.UNCHANGED} and len(reports) > 1 else 1

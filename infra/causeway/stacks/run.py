@@ -17,13 +17,24 @@ from pulumi.automation.errors import CommandError, ConcurrentUpdateError
 from causeway.errors import CausewayError
 from causeway.stacks.engine import Engine
 from causeway.stacks.events import PROTECTED, Gathered
+from causeway.stacks.locks import Lock
 from causeway.stacks.model import HostEnd, Operation, Result, StackReport, Standing, Told
+from causeway.stacks.places import PROJECTS_OWN, Place
 from causeway.stacks.progress import StackProgress, Tail
+from causeway.stacks.unfinished import Unfinished, open_pools, settle
 from causeway.stacks.workspace import Workspace
 
 POLL_S = 0.3
+DRIFT = "CAUSEWAY_DRIFT"
+UNFINISHED = "an earlier run did not come to its end ({}): hosts and clusters are asked how they are"
 REFUSED = "this stack from being changed"
 """What the program says when rules refuse a stack (`causeway.program.obstacles.refusal`)."""
+
+AT_SAFE_POINT = "stopped at a safe point; run the command again to go on"
+AT_ONCE = (
+    "stopped at once, in the middle of what it did: hosts may be cordoned or half changed, and the state does not know "
+    "of it; run `causeway up` again, which asks the hosts first"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +45,16 @@ class StackTask:
         wanted: plain settings of the stack.
         hidden: secret settings, with what makes a value where none is set.
         create: whether the stack is made when the backend has none.
+        place: where its state lies.
+        unfinished: what told the preview that an earlier run did not come to its end; empty when nothing did.
     """
 
     name: str
     wanted: Mapping[str, str] = field(default_factory=dict)
     hidden: Mapping[str, Callable[[], str]] = field(default_factory=dict, repr=False)
     create: bool = False
+    place: Place = PROJECTS_OWN
+    unfinished: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,31 +134,46 @@ class Runs:
         try:
             report = self._worked(task, engine, gathered, began, log)
         except CausewayError as error:
-            report = self._report(task, Result.FAILED, began, log, gathered, reason=str(error))
+            result = Result.CANCELLED if engine.asked_to_stop else Result.FAILED
+            report = self._report(task, result, began, log, gathered, reason=str(error))
         except CommandError as error:
             report = self._broken(task, engine, gathered, error, began, log)
         self._watcher.ended(report)
         return report
 
     def _worked(self, task: StackTask, engine: Engine, gathered: Gathered, began: float, log: Path) -> StackReport:
-        broken = self._workspace.break_stale_locks(task.name)
+        placed = self._workspace.at(task.place).with_passphrase()
+        broken = placed.break_stale_locks(task.name)
         told = tuple(Told("warning", "", f"removed the lock of a run that is gone: {lock.holder}") for lock in broken)
+        before = self._before(task, placed, engine, broken)
+        why = task.unfinished or str(before)
+        told += (Told("warning", "", UNFINISHED.format(why)),) if why else ()
         events = log.with_suffix(".events.jsonl")
-        asked = {"CAUSEWAY_DRIFT": os.environ.get("CAUSEWAY_DRIFT", "facts")} if self._options.refresh else {}
-        workspace = self._workspace.with_variables({"CAUSEWAY_EVENTS": str(events), **asked})
+        asked = _drift(self._options, os.environ, unfinished=bool(why))
+        workspace = placed.with_variables({"CAUSEWAY_EVENTS": str(events), **asked})
         stack = workspace.open(task.name, engine, create=task.create)
         workspace.configure(stack, engine, task.wanted, task.hidden)
         failure: CommandError | None = None
         with _Follower(task.name, events, self._watcher) as follower:
             try:
-                _perform(stack, self._options, gathered)
+                _perform(stack, self._options, gathered, refresh=bool(asked))
             except CommandError as error:
                 failure = error
         hosts = _hosts(follower.progress)
         if failure is not None:
-            return self._broken(task, engine, gathered, failure, began, log, hosts, told)
-        result = _result(self._options, changed=bool(gathered.changes), hosts=hosts)
-        return self._report(task, result, began, log, gathered, hosts, told)
+            return self._broken(task, engine, gathered, failure, began, log, hosts, told, why)
+        if self._options.operation is Operation.UP:
+            settle(placed.home, task.name, before.pools, datetime.now().astimezone())
+        changed = bool(gathered.changes or (why and self._options.only_looks))
+        result = _result(self._options, changed=changed, hosts=hosts)
+        return self._report(task, result, began, log, gathered, hosts, told, unfinished=why)
+
+    def _before(self, task: StackTask, workspace: Workspace, engine: Engine, broken: tuple[Lock, ...]) -> Unfinished:
+        """What tells that an earlier run did not come to its end."""
+        if task.create or self._options.operation is Operation.DESTROY:
+            return Unfinished()
+        resources = workspace.pending(task.name, engine)
+        return Unfinished(broken, resources, open_pools(workspace.home, task.name))
 
     def _broken(
         self,
@@ -155,9 +185,10 @@ class Runs:
         log: Path,
         hosts: tuple[HostEnd, ...] = (),
         told: tuple[Told, ...] = (),
+        unfinished: str = "",
     ) -> StackReport:
         if engine.asked_to_stop:
-            result, reason = Result.CANCELLED, "stopped at a safe point; run the command again to go on"
+            result, reason = Result.CANCELLED, AT_ONCE if engine.stopped_at_once else AT_SAFE_POINT
         elif isinstance(error, ConcurrentUpdateError):
             result, reason = Result.FAILED, "another run holds this stack"
         elif any(REFUSED in each.text for each in gathered.told):
@@ -166,8 +197,8 @@ class Runs:
             result, reason = Result.REFUSED, "protected capacity; nothing was touched"
         else:
             result = Result.PARTLY if gathered.finished and not self._options.only_looks else Result.FAILED
-            reason = "" if gathered.failed or gathered.told else self._workspace.why(task.name, error)
-        return self._report(task, result, began, log, gathered, hosts, told, reason)
+            reason = "" if gathered.failed or gathered.told else self._workspace.at(task.place).why(task.name, error)
+        return self._report(task, result, began, log, gathered, hosts, told, reason, unfinished)
 
     def _report(
         self,
@@ -179,6 +210,7 @@ class Runs:
         hosts: tuple[HostEnd, ...] = (),
         told: tuple[Told, ...] = (),
         reason: str = "",
+        unfinished: str = "",
     ) -> StackReport:
         return StackReport(
             stack=task.name,
@@ -193,6 +225,7 @@ class Runs:
             reason=reason,
             standing=gathered.standing if gathered else Standing(),
             only_looked=self._options.only_looks,
+            unfinished=unfinished,
         )
 
 
@@ -224,12 +257,19 @@ class _Follower:
                     self._watcher.moved(self.progress, event)
 
 
-def _perform(stack: Stack, options: Options, gathered: Gathered) -> None:
-    refresh = options.refresh or None
+def _drift(options: Options, environ: Mapping[str, str], *, unfinished: bool) -> Mapping[str, str]:
+    """What makes hosts and clusters be asked how they are; nothing where they need not be."""
+    level = environ.get(DRIFT, "facts")
+    if unfinished and options.operation is not Operation.DESTROY:
+        return {DRIFT: "facts" if level == "none" else level}
+    return {DRIFT: level} if options.refresh else {}
+
+
+def _perform(stack: Stack, options: Options, gathered: Gathered, *, refresh: bool) -> None:
     if options.operation is Operation.PREVIEW:
-        stack.preview(on_event=gathered, refresh=refresh, color="never")
+        stack.preview(on_event=gathered, refresh=refresh or None, color="never")
     elif options.operation is Operation.UP:
-        stack.up(on_event=gathered, refresh=refresh, color="never", continue_on_error=True)
+        stack.up(on_event=gathered, refresh=refresh or None, color="never", continue_on_error=True)
     elif options.dry:
         stack.preview_destroy(on_event=gathered, color="never")
     else:

@@ -9,6 +9,7 @@ from datetime import date
 from causeway.errors import Permanent, Problems
 from causeway.fleet.document import Fleet
 from causeway.fleet.problems import nearest
+from causeway.stacks.places import place_of
 from causeway.stacks.run import StackTask
 from causeway.stacks.workspace import AS_OF, CONFIG, HMAC_KEY
 
@@ -73,4 +74,4 @@ def task_of(fleet: Fleet, cluster: str, as_of: date | None, *, sandbox: bool, cr
         made = {name for name, secret in fleet.secrets.items() if secret.source == "pulumi_config"}
         hidden |= {f"{CONFIG}:{name}": lambda: f"sandbox-{secrets.token_urlsafe(24)}" for name in sorted(made)}
     wanted = {AS_OF: as_of.isoformat()} if as_of is not None else {}
-    return StackTask(stack_name(fleet.name, cluster), wanted, hidden, create)
+    return StackTask(stack_name(fleet.name, cluster), wanted, hidden, create, place_of(fleet, cluster))

@@ -21,11 +21,14 @@ from pulumi.automation.errors import CommandError
 from causeway.errors import Permanent, Retryable
 from causeway.stacks.engine import Engine
 from causeway.stacks.locks import Lock, backend_folder, locks_of, stale
+from causeway.stacks.places import BY_PASSPHRASE, Place
+from causeway.stacks.unfinished import pending
 
 PROJECT_FILE = "Pulumi.yaml"
 CONFIG = "causeway"
 HMAC_KEY = f"{CONFIG}:hmacKey"
 AS_OF = f"{CONFIG}:asOf"
+_PENDING = '"pending_operations"'
 _PASSPHRASES = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
 
 
@@ -56,12 +59,14 @@ class Workspace:
         variables: what the engine, the program and the provider get beside this process's own environment.
         home: the fleet's `.causeway`.
         sandbox: whether this fleet's sandbox is up here; only for it secrets are made up.
+        secrets_provider: what encrypts the secrets of stacks that are made; empty for the project's own way.
     """
 
     folder: Path
     variables: Mapping[str, str]
     home: Path
     sandbox: bool
+    secrets_provider: str = ""
 
     @cached_property
     def project(self) -> str:
@@ -87,6 +92,12 @@ class Workspace:
     def _environ(self) -> dict[str, str]:
         return {**os.environ, **self.variables}
 
+    def at(self, place: Place) -> Workspace:
+        """This workspace for the stacks of a place."""
+        backend = {"PULUMI_BACKEND_URL": place.backend} if place.backend else {}
+        provider = place.secrets_provider or self.secrets_provider
+        return replace(self.with_variables(backend), secrets_provider=provider)
+
     def with_passphrase(self) -> Workspace:
         """This workspace with a passphrase for the secrets in its state: the user's, else one made for the sandbox.
 
@@ -94,6 +105,8 @@ class Workspace:
             Permanent: there is none, and the fleet is not the sandbox's.
         """
         if any(self._environ.get(name) for name in _PASSPHRASES) or backend_folder(self.backend) is None:
+            return self
+        if self.secrets_provider not in BY_PASSPHRASE:
             return self
         file = self.home / "passphrase"
         if not file.is_file():
@@ -124,7 +137,7 @@ class Workspace:
                 "backend-away",
                 last_line(str(error)),
                 where=self.backend,
-                hint="check PULUMI_BACKEND_URL and its credentials",
+                hint="check its address (PULUMI_BACKEND_URL, or the site's state_backend) and its credentials",
             ) from error
         return frozenset(str(each["name"]).rsplit("/", 1)[-1] for each in json.loads(listed.stdout or "[]"))
 
@@ -132,9 +145,16 @@ class Workspace:
         """A stack, made when it is missing and may be made.
 
         Raises:
-            Permanent: the stack cannot be opened.
+            Permanent: the stack cannot be opened, or another provider than its site's encrypts its secrets.
         """
-        local = LocalWorkspace(work_dir=str(self.folder), env_vars=dict(self.variables), pulumi_command=engine)
+        if not create:
+            self._refuse_other_provider(name)
+        local = LocalWorkspace(
+            work_dir=str(self.folder),
+            env_vars=dict(self.variables),
+            pulumi_command=engine,
+            secrets_provider=self.secrets_provider or None,
+        )
         try:
             return Stack.create(name, local) if create else Stack.select(name, local)
         except CommandError as error:
@@ -142,6 +162,20 @@ class Workspace:
             raise Permanent(
                 "stack-unusable", last_line(str(error)), subject=name, where=self.backend, hint=hint
             ) from error
+
+    def _refuse_other_provider(self, stack: str) -> None:
+        """A stack keeps the provider that it was made with, whatever its site declares later."""
+        kept = str(self._settings(stack).get("secretsprovider") or "")
+        wanted = self.secrets_provider
+        if not wanted or wanted == kept or (wanted in BY_PASSPHRASE and kept in BY_PASSPHRASE):
+            return
+        raise Permanent(
+            "other-secrets-provider",
+            f"its secrets are encrypted by {kept or 'a passphrase'}, and its site declares {wanted}",
+            subject=stack,
+            where=str(self.folder / f"Pulumi.{stack}.yaml"),
+            hint=f"pulumi stack change-secrets-provider {wanted!r} --stack {stack}",
+        )
 
     def configure(
         self, stack: Stack, engine: Engine, wanted: Mapping[str, str], hidden: Mapping[str, Callable[[], str]]
@@ -152,7 +186,8 @@ class Workspace:
             wanted: plain settings; a different value is replaced.
             hidden: secret settings, with what makes a value where none is set.
         """
-        kept = self._kept(stack.name)
+        kept = self._settings(stack.name).get("config")
+        kept = kept if isinstance(kept, dict) else {}
         if all(kept.get(key) == value for key, value in wanted.items()) and hidden.keys() <= kept.keys():
             return  # asking the engine would start it, and decrypt what is not looked at
         present = stack.get_all_config()
@@ -163,13 +198,13 @@ class Workspace:
             if key not in present:
                 self._set(stack.name, engine, key, make(), secret=True)
 
-    def _kept(self, stack: str) -> Mapping[str, Any]:
+    def _settings(self, stack: str) -> Mapping[str, Any]:
         """What a stack's file says; nothing where it is elsewhere or cannot be read, which the engine then tells."""
         try:
             content: Any = yaml.safe_load((self.folder / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))
-            return dict(content["config"])
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError):
+        except (OSError, UnicodeDecodeError, yaml.YAMLError):
             return {}
+        return content if isinstance(content, dict) else {}
 
     def _set(self, stack: str, engine: Engine, key: str, value: str, *, secret: bool) -> None:
         kind = "--secret" if secret else "--plaintext"
@@ -217,6 +252,28 @@ class Workspace:
             lock.file.unlink(missing_ok=True)
             removed.append(lock)
         return tuple(removed)
+
+    def pending(self, stack: str, engine: Engine) -> tuple[str, ...]:
+        """Names of a stack's resources on which a run was at work when it was killed.
+
+        Raises:
+            CommandError: the state cannot be read.
+        """
+        text = self._state_file(stack)
+        if text is not None:
+            return pending(json.loads(text)["checkpoint"]["latest"]) if _PENDING in text else ()
+        exported = engine.run(["stack", "export", "--stack", stack], str(self.folder), self.variables)
+        return pending(json.loads(exported.stdout or "{}").get("deployment") or {})
+
+    def _state_file(self, stack: str) -> str | None:
+        """A stack's state as the engine writes it into a folder (seen with 3.259.0); None where it is elsewhere."""
+        folder = backend_folder(self.backend)
+        if folder is None:
+            return None
+        try:
+            return (folder / ".pulumi" / "stacks" / self.project / f"{stack}.json").read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None  # asking the engine starts it, but it knows every form in which a state is kept
 
 
 def write_secret(file: Path, text: str) -> None:

@@ -19,7 +19,7 @@ def check_clusters(checked: Checked) -> None:
         site = checked.site(cluster.site, (*path, "site"))
         access = cluster.kubernetes.access
         if isinstance(access, SecretAccess):
-            checked.secret(access.secret, (*path, "kubernetes", "access", "secret"))
+            _kubeconfig(checked, access.secret, (*path, "kubernetes", "access", "secret"))
         stack = f"{checked.fleet.name}.{name}"
         if len(stack) > _LONGEST_STACK_NAME:
             reason = f"the stack's name would have {len(stack)} characters; {_LONGEST_STACK_NAME} are allowed"
@@ -29,6 +29,19 @@ def check_clusters(checked: Checked) -> None:
             hosts = checked.hosts.pool(name, pool_name)
             check_pool(checked, pool, site, hosts, pool_path)
             _lease(checked, cluster, pool_name, site, pool_path)
+
+
+def _kubeconfig(checked: Checked, name: str, path: Path) -> None:
+    """A secret that holds a kubeconfig is read here, so that its value has to come from a place that we can read."""
+    checked.secret(name, path)
+    secret = checked.fleet.secrets.get(name)
+    if secret is not None and secret.source == "external_secret":
+        checked.wrong(
+            "secret-out-of-reach",
+            path,
+            f"the secret {name} is made by a cluster (`from: external_secret`), and this cluster is reached with it",
+            "give it `from: pulumi_config`, `env` or `file`",
+        )
 
 
 def _lease(checked: Checked, cluster: Cluster, pool_name: str, site: Site | None, path: Path) -> None:

@@ -1,0 +1,186 @@
+"""After a run that did not come to its end, hosts are asked how they are, whatever the state says. No engine runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from causeway.cli.stack_commands import Session
+from causeway.hosts.journal import journal_of
+from causeway.stacks import run as runs
+from causeway.stacks.locks import Lock
+from causeway.stacks.model import Operation, Result, StackReport
+from causeway.stacks.run import Options, Runs, StackTask, Watcher
+from causeway.stacks.unfinished import open_pools, pending, settle
+
+NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+STACK = "f.north"
+HOST = "urn:pulumi:f.north::causeway::causeway:index:Cluster$causeway:index:Baseline::north/h20"
+
+
+def journal(home: Path, *kinds: str, pool: str = "h20") -> None:
+    for kind in kinds:
+        journal_of(home, STACK, pool).append(NOW, "r1", kind)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "is_open"),
+    [
+        ((), False),
+        (("begin",), True),
+        (("begin", "host", "wave"), True),
+        (("begin", "host", "end"), False),
+        (("begin", "end", "begin", "host"), True),
+        (("begin", "host", "looked"), False),
+        (("begin", "forgotten"), False),
+    ],
+)
+def test_a_rollout_that_began_and_did_not_end_is_found(
+    tmp_path: Path, kinds: tuple[str, ...], *, is_open: bool
+) -> None:
+    journal(tmp_path, *kinds)
+    journal(tmp_path, "begin", "end", pool="other")
+    assert open_pools(tmp_path, STACK) == (("h20",) if is_open else ())
+    settle(tmp_path, STACK, open_pools(tmp_path, STACK), NOW)
+    assert open_pools(tmp_path, STACK) == ()
+
+
+def test_what_was_being_created_is_created_again_and_needs_no_look() -> None:
+    operations = [{"type": "creating", "resource": {"urn": HOST}}, {"type": "updating", "resource": {"urn": HOST}}]
+    assert pending({"pending_operations": operations}) == ("north/h20",)
+    assert pending({"pending_operations": operations[:1]}) == ()
+    assert pending({}) == ()
+
+
+@dataclass
+class Workspace:
+    """Stands in for `causeway.stacks.workspace.Workspace`, with what a killed run left in its backend."""
+
+    home: Path
+    lock: bool = False
+    resources: tuple[str, ...] = ()
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def break_stale_locks(self, stack: str) -> tuple[Lock, ...]:
+        del stack
+        broken, self.lock = self.lock, False
+        return (Lock(self.home, 1, "ann", "here", "then"),) if broken else ()
+
+    def pending(self, stack: str, engine: object) -> tuple[str, ...]:
+        del stack, engine
+        return self.resources
+
+    def at(self, place: object) -> Workspace:
+        del place
+        return self
+
+    def with_passphrase(self) -> Workspace:
+        return self
+
+    def with_variables(self, more: Mapping[str, str]) -> Workspace:
+        self.variables = dict(more)
+        return self
+
+    def open(self, name: str, engine: object, *, create: bool) -> None:
+        del name, engine, create
+
+    def configure(self, *settings: Any) -> None:
+        del settings
+
+
+@dataclass
+class World:
+    """A stack of which the engine always says that nothing differs."""
+
+    workspace: Any
+    refreshed: list[tuple[Operation, bool, str | None]] = field(default_factory=list)
+
+    def perform(self, stack: object, options: Options, gathered: object, *, refresh: bool) -> None:
+        del stack, gathered
+        self.refreshed.append((options.operation, refresh, self.workspace.variables.get("CAUSEWAY_DRIFT")))
+
+    def run(self, operation: Operation, task: StackTask | None = None) -> StackReport:
+        made = Runs(self.workspace, Options(operation), Watcher(), self.workspace.home / "logs")
+        (report,) = made.run([task or StackTask(STACK)])
+        return report
+
+    def up(self) -> tuple[StackReport, ...]:
+        """What `causeway up --yes` does."""
+        (shown,) = [self.run(Operation.PREVIEW)]
+        made = Session.__new__(Session)
+        object.__setattr__(made, "run", lambda tasks, options: tuple(self.run(options.operation, t) for t in tasks))
+        return Session.carry_out(made, [shown], [StackTask(STACK)], Options(Operation.UP), ask=lambda _names: None)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.delenv("CAUSEWAY_DRIFT", raising=False)
+    made = World(Workspace(tmp_path))
+    monkeypatch.setattr(runs, "_perform", made.perform)
+    return made
+
+
+def leave_lock(world: World) -> None:
+    world.workspace.lock = True
+
+
+def leave_operation(world: World) -> None:
+    world.workspace.resources = ("north/h20",)
+
+
+def leave_journal(world: World) -> None:
+    journal(world.workspace.home, "begin", "host")
+
+
+ASKED = [(Operation.PREVIEW, True, "facts"), (Operation.UP, True, "facts")]
+
+
+@pytest.mark.parametrize("leaves", [leave_lock, leave_operation, leave_journal])
+def test_each_trace_of_a_run_that_did_not_end_makes_up_ask_the_hosts(world: World, leaves: Any) -> None:
+    leaves(world)
+    (report,) = world.up()
+    assert world.refreshed == ASKED
+    assert report.operation is Operation.UP
+    assert any("did not come to its end" in told.text for told in report.told)
+
+
+def test_a_level_that_asks_nobody_is_not_kept_then(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for level, used in (("none", "facts"), ("check", "check")):
+        monkeypatch.setenv("CAUSEWAY_DRIFT", level)
+        leave_operation(world)
+        world.run(Operation.UP)
+        assert world.refreshed.pop() == (Operation.UP, True, used)
+
+
+def test_without_a_trace_nobody_is_asked(world: World) -> None:
+    journal(world.workspace.home, "begin", "host", "end")
+    (report,) = world.up()
+    assert world.refreshed == [(Operation.PREVIEW, False, None)]
+    assert (report.result, report.told) == (Result.UNCHANGED, ())
+
+
+def test_hosts_that_were_asked_are_not_asked_again(world: World) -> None:
+    leave_journal(world)
+    world.up()
+    assert world.refreshed == ASKED
+    world.up()
+    assert world.refreshed[2:] == [(Operation.PREVIEW, False, None)]
+
+
+def test_a_preview_alone_settles_nothing(world: World) -> None:
+    leave_journal(world)
+    world.run(Operation.PREVIEW)
+    world.run(Operation.PREVIEW)
+    assert [refresh for _, refresh, _ in world.refreshed] == [True, True]
+
+
+def test_a_destruction_asks_nobody(world: World) -> None:
+    leave_journal(world)
+    leave_operation(world)
+    world.run(Operation.DESTROY)
+    assert world.refreshed == [(Operation.DESTROY, False, None)]
