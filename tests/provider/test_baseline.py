@@ -377,6 +377,23 @@ def test_delete_forgets_the_hosts_and_leased_capacity_needs_an_approval(pool: Po
     assert hosts.forgotten == [f"gpu-{n:02d}" for n in range(1, 13)]
 
 
+@pytest.mark.parametrize("way", ["delete", "take out"])
+def test_hosts_that_are_given_up_in_the_middle_are_named(pool: Pool, hosts: FakeHosts, way: str) -> None:
+    pool.up(POOL)
+    hosts.budget = 2
+    hosts.faults = {"gpu-12": "unreachable: no route to host"}
+    program = changed(**{DRIVER: "580.105.08"})
+    pool.up(program)
+    pool.client.engine.lines.clear()
+    if way == "delete":
+        pool.client.delete(pool.urn, pool.inputs, pool.outputs)
+    else:
+        pool.up(program | {"hosts": "gpu-[01:11]"})
+    given_up = "left as they are; look whether their nodes are cordoned (kubectl get nodes)"
+    warnings = [line.text for line in pool.client.engine.lines if line.warning]
+    assert warnings == [f"{given_up}: gpu-12: unreachable: no route to host"]
+
+
 def test_another_pool_under_the_same_name_is_a_replacement(pool: Pool) -> None:
     pool.up(POOL)
     new = pool.client.checked(pool.urn, POOL | {"cluster": "south"}, pool.inputs)

@@ -13,7 +13,7 @@ from causeway.provider.pool_diff import changes, pending
 from causeway.provider.pool_disruption import WORST, disruption
 from causeway.provider.pool_effects import PoolEffects, PoolResult, PoolRun
 from causeway.provider.pool_inputs import REQUIRED, PoolInputs
-from causeway.provider.pool_outcome import OUT_OF_SERVICE, deferrals, kinds, reasons
+from causeway.provider.pool_outcome import OUT_OF_SERVICE, UNWELL, deferrals, kinds, reasons
 from causeway.provider.pool_rollout import wrong_settings
 from causeway.provider.pool_summary import summary
 from causeway.provider.state_schema import FIELD, SCHEMA, Upgrade, upgraded
@@ -83,6 +83,7 @@ class Baseline:
         if preview:
             _predict(call, actual, desired)
             return Done({FIELD: SCHEMA, "state": {**kept, **left_alone, **dict.fromkeys(names, UNKNOWN)}})
+        _left(call, {name: state for name, state in actual.items() if name not in desired})
         if not names:
             return Done({FIELD: SCHEMA, "state": _in_order(desired, {**kept, **left_alone})})
         before = {name: str(state) for name, state in actual.items()}
@@ -112,8 +113,9 @@ class Baseline:
     def delete(self, call: Call, inputs: Values, outputs: Values) -> None:
         """Forget the hosts; they stay as they are. Leased and reserved capacity needs an approval."""
         approvals.require(inputs, "destroy", call.today, _words(inputs))
-        names = sorted(_states(outputs))
-        self._effects().forget(call, str(inputs.get("pool")), names)
+        states = _states(outputs)
+        self._effects().forget(call, str(inputs.get("pool")), sorted(states))
+        _left(call, states)
 
 
 def _states(values: Values) -> Mapping[str, Any]:
@@ -150,6 +152,14 @@ def _told(call: Call, result: PoolResult) -> tuple[str, ...]:
     for line in failures:
         call.log(f"within the failure budget, and planned again by the next run: {line}", warning=True)
     return ()
+
+
+def _left(call: Call, states: Mapping[str, Any]) -> None:
+    """Tell of hosts that are no longer kept and that the last run did not bring to its end."""
+    unwell = {name: str(state) for name, state in states.items() if str(state).startswith(UNWELL)}
+    if unwell:
+        told = "; ".join(f"{name}: {state}" for name, state in sorted(unwell.items()))
+        call.log(f"left as they are; look whether their nodes are cordoned (kubectl get nodes): {told}", warning=True)
 
 
 def _predict(call: Call, actual: Mapping[str, Any], desired: Mapping[str, Any]) -> None:

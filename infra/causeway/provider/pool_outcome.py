@@ -12,6 +12,8 @@ from causeway.provider.values import Unknown
 FAILED = "failed "
 UNREACHABLE = "unreachable:"
 DEFERRED = "deferred "
+UNWELL = ("failed ", "unreachable: ", DEFERRED, "drifted: ")
+"""How the state of a host begins that a run has not brought to its end."""
 DRIFTED = "drifted:"
 OUT_OF_SERVICE = "out_of_service"
 PENDING = "pending"
