@@ -20,7 +20,7 @@ SANDBOX_DAY := 2026-11-22
 # The sandbox's own declaration, whatever fleet the shell is set to.
 SANDBOX := inventory/sandbox
 # Without root the sandbox has no hosts: then only the stacks of clusters that have none of their own.
-STACKS := $(if $(filter 0,$(shell id -u)),,my-johor-training sg-cloud-serving)
+STACKS := $(if $(filter 0,$(shell id -u)),,sg-cloud-serving)
 
 .PHONY: help up down test pure soak bench wheel lint format venv system tools requirements clean
 
@@ -30,7 +30,7 @@ help: ## list the targets
 up: tools ## from nothing to a sandbox whose fleet is provisioned and serves
 	@echo "== sandbox"; $(BIN)/causeway sandbox up --fleet $(SANDBOX)
 	@echo "== fleet"; $(BIN)/causeway up $(STACKS) --fleet $(SANDBOX) --yes --refresh --as-of $(SANDBOX_DAY)
-	@$(if $(STACKS),echo "left out: the stack cn-north-inference; its hosts need root (docs/sandbox.md)",cat docs/next-steps.txt)
+	@$(if $(STACKS),echo "left out: the stacks cn-north-inference and my-johor-training, whose hosts need root (docs/sandbox.md)",cat docs/next-steps.txt)
 
 down: ## stop and remove the sandbox
 	@$(BIN)/causeway sandbox down --fleet $(SANDBOX)
