@@ -9,7 +9,9 @@ from typing import Any
 import grpc
 import pytest
 
+from causeway.errors import Permanent
 from causeway.provider import baseline
+from causeway.provider.pool_effects import PoolResult
 from causeway.provider.protocol import provider
 from causeway.provider.values import UNKNOWN, Secret
 from tests.provider.grpc_client import Answer, Client, running
@@ -251,6 +253,14 @@ def test_hosts_that_join_and_leave_are_told_by_name(pool: Pool, hosts: FakeHosts
     assert len(hosts.runs) == 2
 
 
+def test_an_input_that_is_no_more_goes_from_the_state_and_touches_no_host(pool: Pool, hosts: FakeHosts) -> None:
+    pool.up(POOL | {"play": "site.yml"})
+    assert set(pool.diff(POOL)) == {"play"}
+    pool.up(POOL)
+    assert len(hosts.runs) == 1
+    assert pool.diff(POOL) == {}
+
+
 def test_a_retired_host_keeps_the_numbers_of_those_after_it(pool: Pool, hosts: FakeHosts) -> None:
     addresses = {"per_port": "10.0.{host}.{port}/24", "ports": 2}
     program = changed(nvidia_driver__fabric_addresses=addresses)
@@ -353,6 +363,22 @@ def test_a_refresh_that_probes_reports_drift_and_unreachable_hosts(tmp_path: Pat
         assert found.reasons == ["gpu-02: unreachable: no route"]
         pool.outputs = found.outputs
         assert set(pool.diff(POOL)) == {'state["gpu-01"]', 'state["gpu-02"]'}
+
+
+def test_a_pool_that_cannot_be_asked_is_told_and_the_refresh_goes_on(
+    tmp_path: Path, hosts: FakeHosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_run: object) -> PoolResult:
+        raise Permanent("facts-missing", "the module of facts is not installed")
+
+    kinds = {baseline.TYPE: baseline.Baseline(lambda: hosts)}
+    with running(kinds, tmp_path, {"CAUSEWAY_DRIFT": "facts"}) as client:
+        pool = Pool(client, hosts)
+        pool.up(POOL)
+        monkeypatch.setattr(hosts, "look", away)
+        found = client.read(pool.urn, pool.inputs, pool.outputs)
+        assert found.outputs == pool.outputs
+        assert ["the module of facts is not installed" in reason for reason in found.reasons] == [True]
 
 
 def test_state_of_hosts_that_a_refresh_lost_is_found_again(pool: Pool, hosts: FakeHosts) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from causeway.stacks.unfinished import pending
 from tests.provider.engine import Project, fake_plugin
 
 pytestmark = pytest.mark.tools
@@ -110,6 +111,24 @@ def test_a_killed_provider_loses_nothing_that_the_next_run_does_not_find(slow: S
     slow.project.pulumi("up", "--yes", "--skip-preview")
     assert all(state.startswith("ok ") for state in slow.states().values())
     assert len(slow.states()) == 8
+
+
+def test_a_killed_engine_leaves_a_trace_in_the_state_until_the_hosts_were_asked(slow: Slow) -> None:
+    slow.takes(0)
+    slow.project.pulumi("up", "--yes", "--skip-preview")
+    slow.takes(0.5)
+    slow.project.write(PROGRAM.replace('"a__b": 1', '"a__b": 2'))
+    process = slow.begun(sum("done" in note for note in slow.notes()) + 2)
+    process.kill()
+    process.wait(PATIENCE_S)
+    assert gone([note for note in slow.notes() if "pid" in note][-1]["pid"])
+    state = slow.project.folder / "state/.pulumi/stacks/slow/dev.json"
+    assert pending(json.loads(state.read_text())["checkpoint"]["latest"]) == ("north/h20",)
+    slow.takes(0)
+    slow.project.run("cancel", "--yes", "--stack", "dev")
+    slow.project.pulumi("up", "--yes", "--skip-preview", "--refresh")
+    assert pending(json.loads(state.read_text())["checkpoint"]["latest"]) == ()
+    assert all(state.startswith("ok ") for state in slow.states().values())
 
 
 def test_a_killed_engine_takes_the_provider_with_it_at_the_next_safe_point(slow: Slow) -> None:

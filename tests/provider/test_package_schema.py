@@ -28,6 +28,12 @@ def test_every_kind_and_every_input_that_programs_send_is_in_the_schema() -> Non
         assert names <= schema["resources"][f"causeway:index:{kind}"]["inputProperties"].keys()
 
 
+def test_a_pool_s_playbook_is_no_input_since_it_is_always_the_same() -> None:
+    made = document(planned(TOP / "inventory/sandbox", date(2026, 11, 22)), "my-johor-training")
+    offered = json.loads(package_schema("0.1.0"))["resources"]["causeway:index:Baseline"]["inputProperties"]
+    assert "play" not in offered.keys() | {name for pool in made.pools.values() for name in pool}
+
+
 @pytest.mark.tools
 def test_pulumi_reads_the_schema_from_the_plugin(tmp_path: Path) -> None:
     project = Project(tmp_path / "project")

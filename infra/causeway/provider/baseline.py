@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from causeway.errors import Permanent
+from causeway.errors import CausewayError, Permanent
 from causeway.plan.ranges import summary as ranges
 from causeway.provider import approvals
 from causeway.provider.model import Call, Change, Checked, Done
@@ -94,7 +94,10 @@ class Baseline:
         return Done({FIELD: SCHEMA, "state": states}, _told(call, result))
 
     def read(self, call: Call, inputs: Values, outputs: Values) -> Done:
-        """The hosts as the last run left them; with `CAUSEWAY_DRIFT` as a probe finds them."""
+        """The hosts as the last run left them; with `CAUSEWAY_DRIFT` as a probe finds them.
+
+        A pool that cannot be asked is told, and planned again: an error would end the refresh of the whole stack.
+        """
         level = call.environ.get(DRIFT) or "none"
         if level == "none":
             return Done(outputs)
@@ -104,7 +107,10 @@ class Baseline:
         actual = {name: str(state) for name, state in _states(upgraded(TYPE, outputs, UPGRADES)).items()}
         desired = {name: str(state) for name, state in _states(inputs).items()}
         names = [name for name in pool.hosts.names if name in actual and actual[name] != OUT_OF_SERVICE]
-        result = self._effects().look(call, PoolRun(pool, actual, desired, names, WORST), level)
+        try:
+            result = self._effects().look(call, PoolRun(pool, actual, desired, names, WORST), level)
+        except CausewayError as error:
+            return Done(outputs, (f"[{error.code}] its hosts could not be asked: {error}",))
         states = _in_order(desired, {**actual, **result.states})
         return Done(
             {FIELD: SCHEMA, "state": states}, reasons(each for each in result.told if each.state == states[each.name])
