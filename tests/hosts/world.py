@@ -224,7 +224,7 @@ class FakeTransport:
     def probe(self, hosts: Mapping[str, Mapping[str, Any]], cancelled: Callable[[], bool]) -> Mapping[str, HostFacts]:
         self._world.call()
         return {
-            name: HostFacts(name, {"stamp": host.stamp, "lock": None})
+            name: HostFacts(name, {"stamp": host.stamp, "lock": None, "quiesced": host.asleep})
             if host.reachable
             else HostFacts(name, None, "off")
             for name in hosts

@@ -37,6 +37,14 @@ def test_the_time_left_follows_what_was_done() -> None:
     assert pool.seconds_left == 20.0
 
 
+def test_what_was_said_of_a_pool_before_its_first_wave_gives_way_to_its_hosts() -> None:
+    progress = StackProgress("f.c")
+    progress.take(line(0, "", "pending", wave=0, waves=0, text="looks at 4 hosts"))
+    assert progress.working == {"ascend": "looks at 4 hosts"}
+    progress.take(line(1, "a", "cordoned"))
+    assert progress.working == {}
+
+
 def test_what_is_not_this_stack_s_or_no_event_is_passed_over() -> None:
     progress = StackProgress("f.c")
     for each in ("", "{half", "[]", '{"at": "yesterday"}', line(0, "a", "done", stack="f.other")):

@@ -25,8 +25,8 @@ class Need(StrEnum):
     LEAVE = "leave"
     """Declared out of service."""
     RESTORE = "restore"
-    """Its stamp proves it right, but a run that ended early has left its node marked or without operands, or it was a
-    canary that did not stay well."""
+    """Its stamp proves it right, but a run that ended early has left its node marked or without operands or its
+    services stopped, or it was a canary that did not stay well."""
     CHECK = "check"
     """Only the code differs, or it drifted, or it serves and has no stamp: a run in check mode decides."""
     JOIN = "join"
@@ -48,6 +48,7 @@ class Candidate:
         disruption: the most that the change may do to it.
         out: whether it is out of service already, so that working on it takes nothing away.
         why: of a host that is unreachable.
+        asleep: whether a run that ended early has left the vendor's services stopped (`quiesced` in the facts).
     """
 
     host: HostSpec
@@ -58,6 +59,7 @@ class Candidate:
     disruption: str = "reboot"
     out: bool = False
     why: str = ""
+    asleep: bool = False
 
     @property
     def name(self) -> str:
@@ -128,6 +130,7 @@ def classify(spec: PoolSpec, host: HostSpec, before: str, sight: Sight, owner: s
         stamp_of(sight.facts.facts, host.name),
         lock_of(sight.facts.facts),
         out=is_out(host, sight.node, asked=sight.asked),
+        asleep=sight.facts.facts.get("quiesced") is True,
     )
     if found.lock is not None and found.lock.held(owner, now):
         return replace(found, need=Need.LOCKED)
@@ -138,7 +141,7 @@ def _by_stamp(spec: PoolSpec, found: Candidate, before: str, sight: Sight) -> Ca
     stamp, host = found.stamp, found.host
     drifted = is_drifted(before)
     if stamp is not None and stamp.says(host.desired) and not drifted:
-        unwell = left_behind(sight.node) or before.startswith(f"failed {CANARY_UNWELL}")
+        unwell = found.asleep or left_behind(sight.node) or before.startswith(f"failed {CANARY_UNWELL}")
         return replace(found, need=Need.RESTORE if unwell else Need.NOTHING)
     if host.joining or (sight.asked and not _serves(spec, stamp, sight)):
         return replace(found, need=Need.JOIN)

@@ -100,6 +100,8 @@ def drifted(variables: Mapping[str, Any], facts: HostFacts, before: str, expecte
         )
     found = facts.facts or {}
     differing = list(_versions(variables, found.get("driver")))
+    if found.get("quiesced") is True:
+        differing.append("a run that did not end has left the vendor's services stopped")
     devices = found.get("devices")
     if expected and isinstance(devices, list):
         healthy = sum(1 for each in devices if isinstance(each, Mapping) and each.get("healthy") is True)

@@ -124,8 +124,8 @@ def _restore(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> 
     """Put hosts back into service that are right, and whose run ended before it could."""
     del cluster
     right = [host for host in hosts if host.need is Need.RESTORE]
-    quiet = [host.name for host in right if _drained(host)]
-    asleep = {name: end for name, end in wake(session, quiet, NO_WAVE).items() if end.kind != "ok"}
+    unwoken = [host.name for host in right if host.asleep]
+    asleep = {name: end for name, end in wake(session, unwoken, NO_WAVE).items() if end.kind != "ok"}
     for name, end in asleep.items():
         if end.kind == "unreachable":
             session.lose(name, f"{end.what}; its node stays cordoned")
@@ -134,12 +134,6 @@ def _restore(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> 
     if session.around.nodes is not None:
         bring_back(session, session.around.nodes, [host.name for host in right if host.name not in asleep], NO_WAVE)
     return [host for host in hosts if host.need is not Need.RESTORE]
-
-
-def _drained(host: Candidate) -> bool:
-    """Whether a run that ended early may have stopped the vendor's services on it."""
-    mark = host.node.mark if host.node is not None else None
-    return mark is not None and mark.phase != Phase.CORDONED
 
 
 def _join(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> list[Candidate]:

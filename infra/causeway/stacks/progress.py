@@ -67,6 +67,7 @@ class StackProgress:
             if phase in ENDED:
                 self.working.pop(resource)
             return dict(event)
+        self.working.pop(resource, None)
         pool = self.pools.setdefault(resource, PoolProgress())
         pool.began = pool.began or at
         pool.latest = at
