@@ -296,8 +296,8 @@ def main() -> None:
             for who, kind in (("own", resource.RUSAGE_SELF), ("largest_child", resource.RUSAGE_CHILDREN))
         }
         about = {
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "python": platform.python_version(),
-            "processors": os.cpu_count() or 0,
             "forks": FORKS,
         }
         text = json.dumps({"benchmark": "hosts", **about, "peak_mb": peak, "rows": rows}, indent=2)

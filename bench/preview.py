@@ -155,9 +155,12 @@ def main() -> None:
         )
     if options.out:
         day = time.strftime("%Y-%m-%d", time.gmtime())
+        words = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+        commit = subprocess.run(words, check=False, capture_output=True, text=True)
         document = {
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "day": day,
+            "commit": commit.stdout.strip() or "unknown",
             "load": os.getloadavg(),
             "rows": rows,
         }
