@@ -30,7 +30,8 @@ help: ## list the targets
 up: tools ## from nothing to a sandbox whose fleet is provisioned and serves
 	@echo "== sandbox"; $(BIN)/causeway sandbox up --fleet $(SANDBOX)
 	@echo "== fleet"; $(BIN)/causeway up $(STACKS) --fleet $(SANDBOX) --yes --refresh --as-of $(SANDBOX_DAY)
-	@$(if $(STACKS),echo "left out: the stacks cn-north-inference and my-johor-training, whose hosts need root (docs/sandbox.md)",cat docs/next-steps.txt)
+	@if [ -z "$(STACKS)" ]; then cat docs/next-steps.txt; else \
+		echo "left out: the stacks cn-north-inference and my-johor-training, whose hosts need root (docs/sandbox.md)"; fi
 
 down: ## stop and remove the sandbox
 	@$(BIN)/causeway sandbox down --fleet $(SANDBOX)
