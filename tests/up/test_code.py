@@ -11,10 +11,18 @@ import pytest
 
 from tests.sandbox.small_fleet import REPOSITORY
 from tests.up.packets import ssh_packets
-from tests.up.well import ALL
+from tests.up.well import ALL, H20
 from tests.up.world import PROJECT, World
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.tools, pytest.mark.slow, pytest.mark.usefixtures("well_again")]
+NOTE = "/etc/causeway-test-note"
+TASK = f"""
+- name: Leave a note
+  ansible.builtin.copy:
+    content: seen
+    dest: {NOTE}
+    mode: "0644"
+"""
 
 
 @pytest.fixture
@@ -49,3 +57,19 @@ def test_a_comment_in_a_role_touches_no_host(world: World, role: Path) -> None:
     assert packets() == 0
     assert set(out) == {frozenset()}, "a host was cordoned"
     assert stamps(world) == before
+
+
+def test_a_harmless_task_in_a_vendor_s_role_runs_on_its_hosts_alone_without_a_cordon(world: World, role: Path) -> None:
+    role.write_text(role.read_text() + TASK)
+    before = stamps(world)
+    with world.out_of_service("east") as out:
+        ended = world.up()
+    assert ended.results() == {"east": "done", "west": "unchanged"}
+    assert ended.hosts() == dict.fromkeys(H20, "done")
+    assert set(out) == {frozenset()}, "a host was cordoned"
+    after = stamps(world)
+    assert after["mlu-01"] == before["mlu-01"]
+    for host in H20:
+        assert world.say(host, f"cat {NOTE}") == "seen"
+        assert after[host]["intent"] == before[host]["intent"]
+        assert after[host]["code"] != before[host]["code"], "it is stamped with the new code"
