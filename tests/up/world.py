@@ -222,7 +222,7 @@ class World:
     def resources(self, cluster: str) -> list[dict[str, Any]]:
         """A stack's resources."""
         exported = self.pulumi(cluster, "stack", "export")
-        return list(exported["deployment"]["resources"])
+        return list(exported["deployment"].get("resources", []))
 
     def host_steps(self, cluster: str) -> list[dict[str, Any]]:
         """The steps of single hosts among `steps`."""
