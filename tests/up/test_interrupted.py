@@ -46,7 +46,7 @@ def gone(pids: list[int], word: str) -> None:
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_once_lets_an_installation_end_and_twice_does_not_wait_for_it(world: World, times: int) -> None:
-    upgraded(world, canary=0, max_unavailable=3)
+    upgraded(world, canary=0, max_unavailable=2)
     world.sandbox.run("fault", "h20-01", f"install_hang={HANG_S}")
     before = installs(world)
     with world.going_up() as process:
@@ -103,7 +103,7 @@ def test_whatever_is_killed_whenever_one_more_up_finishes(world: World, seed: in
     draw = random.Random(seed)
     victim, upgrade = draw.choice(["command", *VICTIMS, "everything"]), seed % 3 == 0
     step, after = 1 + int(draw.uniform(0, 0.8) * STEPS[upgrade]), draw.uniform(0, 1)
-    waves = {"canary": draw.choice([0, 1]), "max_unavailable": 3}
+    waves = {"canary": draw.choice([0, 1]), "max_unavailable": 2}
     print(f"seed {seed}: kill the {victim} {after:.1f} s after step {step}, upgrade: {upgrade}")  # noqa: T201 - shown when it fails
     for place in (EAST, WEST):
         changed(world, place)
