@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.up.well import EAST, H20, NEW, OLD, WEST, changed, installs, pool_of, upgraded
+from tests.up.well import EAST, H20, WEST, assert_installed_once, changed, installs, pool_of, upgraded
 from tests.up.world import World, processes
 from tests.waiting import eventually
 
@@ -27,17 +29,27 @@ def state(world: World, host: str) -> str:
     return str(pool["outputs"]["state"][host])
 
 
-def test_a_dead_host_within_the_budget_is_named_and_the_rest_gets_done(world: World) -> None:
+def replicas(world: World) -> int:
+    """How many pods the chart of the same stack asks for."""
+    (each,) = world.kubectl("east", "get", "deployments", "-n", "chat")["items"]
+    return int(each["spec"]["replicas"])
+
+
+def test_a_dead_host_within_the_budget_is_named_and_hosts_charts_and_other_stacks_get_done(world: World) -> None:
     world.sandbox.run("power", "h20-02", "off", "--cut")
+    assert replicas(world) == 2
+    (served,) = world.fleet["workloads"]["chat"]["serve"]
+    served["replicas"] = 3
+    changed(world, WEST)
     changed(world)
     ended = world.up(expect=4)
-    assert ended.results() == {"east": "partly done", "west": "unchanged"}
-    hosts = ended.hosts()
-    assert hosts["h20-02"] == "failed"
-    assert (hosts["h20-01"], hosts["h20-03"]) == ("done", "done")
-    assert "h20-02" in ended.text
+    assert ended.results() == {"east": "partly done", "west": "done"}
+    assert ended.hosts() == {"h20-01": "done", "h20-02": "failed", "h20-03": "done", "mlu-01": "done"}
+    (told,) = (each["text"] for each in ended.stack("east")["hosts"] if each["host"] == "h20-02")
+    assert told.startswith("does not answer: "), told
+    assert replicas(world) == 3, "the chart of the same stack was done, too"
     preview = world.run("preview", "--exit-code", expect=2)
-    assert preview.results()["east"] == "changes", "what is left is planned again"
+    assert preview.results() == {"east": "changes", "west": "unchanged"}, "what is left is planned again"
     world.sandbox.run("power", "h20-02", "on")
     assert world.up().hosts() == {"h20-02": "done"}
 
@@ -48,7 +60,7 @@ def test_a_host_that_does_not_verify_stays_out_and_beyond_the_budget_the_pool_st
     for host in H20:
         world.sandbox.run("fault", host, "device_lost=3")
     changed(world, WEST)
-    upgraded(world, failure_budget=0)
+    old, _ = upgraded(world, failure_budget=0)
     ended = world.up(expect=4)
     assert ended.stack("west")["result"] == "done"
     assert ended.hosts()["mlu-01"] == "done"
@@ -58,7 +70,7 @@ def test_a_host_that_does_not_verify_stays_out_and_beyond_the_budget_the_pool_st
     told = next(each["text"] for each in ended.stack("east")["hosts"] if each["host"] == failed[0])
     assert told.startswith("device-unhealthy: GPU at 0000:13:00.0"), "the device is named"
     assert world.node("east", failed[0])["spec"].get("unschedulable"), "it stays out of service"
-    assert [driver(world, host) for host in H20 if host != failed[0]] == [OLD, OLD]
+    assert [driver(world, host) for host in H20 if host != failed[0]] == [old, old]
 
 
 def test_a_wrong_host_key_fails_that_host_and_changes_nothing_on_it(world: World) -> None:
@@ -94,63 +106,72 @@ def step_of(world: World, text: str, *, for_s: float = 0) -> str | None:
 
 
 def test_a_host_that_dies_in_the_middle_is_lost_for_this_run_alone(world: World) -> None:
-    upgraded(world, max_unavailable=2)  # the lost one counts, too
+    _, new = upgraded(world, max_unavailable=2)  # the lost one counts, too
     with world.going_up() as process:
         first = eventually(lambda: step_of(world, "installs the driver stack"), "the playbook on a host", timeout=240)
         world.sandbox.run("power", first, "off", "--cut")
         assert process.wait(500) == 4
     assert state(world, first).startswith(("unreachable", "failed")), state(world, first)
-    assert [driver(world, host) for host in H20 if host != first] == [NEW, NEW]
+    assert [driver(world, host) for host in H20 if host != first] == [new, new]
     world.sandbox.run("power", first, "on")
     assert world.up().hosts() == {first: "done"}
-    assert driver(world, first) == NEW
+    assert driver(world, first) == new
 
 
 STAYING = {"app": "stays"}
-POD = {
-    "nodeSelector": {"kubernetes.io/hostname": "h20-01"},
-    "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}],
-    "containers": [{"name": "main", "image": "registry.test/stays:1"}],
-}
-OBJECTS: tuple[dict[str, Any], ...] = (
-    {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "stays", "namespace": "default"},
-        "spec": {
-            "selector": {"matchLabels": STAYING},
-            "template": {"metadata": {"labels": STAYING}, "spec": POD},
+
+
+def staying(host: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A deployment whose pod runs on one host, and the budget that keeps it there."""
+    pod = {
+        "nodeSelector": {"kubernetes.io/hostname": host},
+        "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}],
+        "containers": [{"name": "main", "image": "registry.test/stays:1"}],
+    }
+    return (
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "stays", "namespace": "default"},
+            "spec": {"selector": {"matchLabels": STAYING}, "template": {"metadata": {"labels": STAYING}, "spec": pod}},
         },
-    },
-    {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": {"name": "nobody-leaves", "namespace": "default"},
-        "spec": {"maxUnavailable": 0, "selector": {"matchLabels": STAYING}},
-    },
-)
+        {
+            "apiVersion": "policy/v1",
+            "kind": "PodDisruptionBudget",
+            "metadata": {"name": "nobody-leaves", "namespace": "default"},
+            "spec": {"maxUnavailable": 0, "selector": {"matchLabels": STAYING}},
+        },
+    )
 
 
 @pytest.fixture
 def stays(world: World) -> Iterator[str]:
-    """The host of a pod whose disruption budget refuses every eviction."""
-    for each in OBJECTS:
+    """The host of a pod whose disruption budget refuses every eviction: the first one that a rollout takes."""
+    objects = staying(H20[0])
+    for each in objects:
         world.apply("east", each)
     eventually(
         lambda: [pod for pod in world.pods("east", "app=stays") if pod["status"].get("phase") == "Running"],
         "the pod that stays",
         timeout=60,
     )
-    yield "h20-01"
-    for each in OBJECTS:
+    yield H20[0]
+    for each in objects:
         world.remove("east", each["kind"], "default", each["metadata"]["name"])
 
 
+def let_go(world: World) -> None:
+    """Take the budget away that refuses evictions."""
+    world.remove("east", "poddisruptionbudget", "default", "nobody-leaves")
+
+
+DRAINS = "waits for its workloads to leave"
+
+
 def test_a_cluster_that_goes_away_during_a_drain_defers_its_hosts_and_says_so(world: World, stays: str) -> None:
-    upgraded(world, max_unavailable=1)
+    old, _ = upgraded(world, max_unavailable=1)
     with world.going_up() as process:
-        drains = "waits for its workloads to leave"
-        eventually(lambda: step_of(world, drains, for_s=3) == stays, "a drain that lasts", timeout=240)
+        eventually(lambda: step_of(world, DRAINS, for_s=3) == stays, "a drain that lasts", timeout=240)
         for pid in processes(f"{world.sandbox.place.home}/kubernetes/clusters/east/bin/kube-apiserver"):
             os.kill(pid, signal.SIGKILL)
         try:
@@ -158,38 +179,51 @@ def test_a_cluster_that_goes_away_during_a_drain_defers_its_hosts_and_says_so(wo
         finally:
             world.sandbox.run("up", "--clusters-only")
     assert "API does not answer" in state(world, stays), state(world, stays)
-    assert driver(world, stays) == OLD, "a host that could not be emptied was not touched"
-    world.remove("east", "poddisruptionbudget", "default", "nobody-leaves")
+    assert driver(world, stays) == old, "a host that could not be emptied was not touched"
+    let_go(world)
     assert world.up().hosts()[stays] == "done"
 
 
 def test_a_budget_that_refuses_an_eviction_is_waited_for_and_named(world: World, stays: str) -> None:
-    upgraded(world, max_unavailable=1, drain_timeout="5s")
+    old, new = upgraded(world, max_unavailable=1, drain_timeout="5s")
     ended = world.up(expect=4)
     deferred = {each["host"]: each["text"] for each in ended.stack("east")["hosts"] if each["phase"] == "deferred"}
     assert deferred.keys() == {stays}, ended.text
     assert "nobody-leaves" in deferred[stays]
-    assert [driver(world, host) for host in H20] == [OLD, NEW, NEW]
+    assert [driver(world, host) for host in H20] == [old, new, new]
     assert not world.node("east", stays)["spec"].get("unschedulable"), "a host that was not touched serves on"
-    world.remove("east", "poddisruptionbudget", "default", "nobody-leaves")
+    let_go(world)
     assert world.up().hosts() == {stays: "done"}
 
 
-def test_a_window_that_ends_in_the_middle_defers_the_hosts_whose_turn_did_not_come(world: World) -> None:
-    end = datetime.now(UTC) + timedelta(hours=8, minutes=2)  # the site's time zone
-    window = {"hours": f"{end - timedelta(hours=3):%H:%M}-{end:%H:%M}"}
-    upgraded(world, window=window, max_unavailable=1)
-    ended = world.up(expect=4)
+WINDOW = timedelta(minutes=5)
+"""No wave may begin in its second half: a wave is reckoned to take longer than that."""
+
+
+def test_a_window_that_ends_in_the_middle_leaves_done_what_is_done_and_defers_the_rest(
+    world: World, stays: str
+) -> None:
+    opens = datetime.now(ZoneInfo("Asia/Shanghai")).replace(second=0, microsecond=0)  # the site's time zone
+    middle, ends = opens + WINDOW / 2, opens + WINDOW
+    window = {"hours": f"{opens:%H:%M}-{ends:%H:%M}"}
+    old, new = upgraded(world, window=window, max_unavailable=1, drain_timeout="10m")
+    with world.going_up() as process:
+        eventually(lambda: step_of(world, DRAINS, for_s=3) == stays, "the first host's drain", timeout=240)
+        time.sleep(max(0.0, (middle - datetime.now(UTC)).total_seconds() + 1))
+        assert datetime.now(UTC) < ends, "its workloads leave within the window"
+        let_go(world)
+        assert process.wait(400) == 4
     states = {host: state(world, host) for host in H20}
-    deferred = [host for host in H20 if states[host].startswith("deferred until")]
-    assert deferred, f"{states}\n{ended.text}"
+    deferred = [host for host in H20 if states[host].startswith("deferred until ")]
+    assert deferred == ["h20-02", "h20-03"], states
     assert all("window" in states[host] for host in deferred), states
+    assert [driver(world, host) for host in H20] == [new, old, old]
     for host in H20:
-        assert driver(world, host) == (OLD if host in deferred else NEW)
-        assert not world.node("east", host)["spec"].get("unschedulable")
+        assert not world.node("east", host)["spec"].get("unschedulable"), f"{host} is left out of service"
     del pool_of(world, *EAST)["rollout"]["window"]
     world.declare()
     assert world.up().hosts() == dict.fromkeys(deferred, "done")
+    assert [driver(world, host) for host in H20] == [new, new, new]
 
 
 POWEROFF = "/etc/systemd/system/systemd-reboot.service.d/never-back.conf"
@@ -197,12 +231,12 @@ POWEROFF = "/etc/systemd/system/systemd-reboot.service.d/never-back.conf"
 
 def test_a_host_that_never_comes_back_from_its_reboot_is_named_and_the_rest_gets_done(world: World) -> None:
     never = "h20-02"
-    before = {host: installs(world, host) for host in H20}
+    before = installs(world)
     world.say(never, f"mkdir -p $(dirname {POWEROFF})")
     world.say(never, f"printf '[Unit]\\nSuccessAction=poweroff-force\\n' > {POWEROFF} && systemctl daemon-reload")
     changed(world)
     pool_of(world, *EAST)["variables"] |= {"nvidia_driver__reload": False, "causeway__reboot_timeout": 40}
-    upgraded(world, max_unavailable=2)  # the lost one counts, too
+    _, new = upgraded(world, max_unavailable=2)  # the lost one counts, too
     ended = world.up(expect=4)
     assert ended.hosts() == {**dict.fromkeys(H20, "done"), never: "failed"}
     told = next(each["text"] for each in ended.stack("east")["hosts"] if each["host"] == never)
@@ -212,6 +246,6 @@ def test_a_host_that_never_comes_back_from_its_reboot_is_named_and_the_rest_gets
     world.sandbox.run("power", never, "on")
     world.say(never, f"rm {POWEROFF}")
     assert world.up().hosts() == {never: "done"}
-    assert [driver(world, host) for host in H20] == [NEW, NEW, NEW]
-    assert {host: installs(world, host) - before[host] for host in H20} == dict.fromkeys(H20, 1)
+    assert [driver(world, host) for host in H20] == [new, new, new]
+    assert_installed_once(world, before, dict.fromkeys(H20, "nvidia-smi"))
     changed(world)  # drivers are loaded without a reboot again

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.sandbox.small_fleet import sweep
-from tests.up.well import EAST, NEW, pool_of
+from tests.up.well import EAST, pool_of, upgraded
 from tests.up.world import World, make_world
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.tools, pytest.mark.slow]
@@ -35,8 +35,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def test_one_canary_then_growing_waves_and_never_more_out_than_declared(pool: World) -> None:
-    pool_of(pool, *EAST)["drivers"]["driver"] = NEW
-    pool.declare()
+    _, new = upgraded(pool)
     with pool.out_of_service("east") as out:
         ended = pool.up()
     assert ended.hosts() == dict.fromkeys(HOSTS, "done")
@@ -46,5 +45,5 @@ def test_one_canary_then_growing_waves_and_never_more_out_than_declared(pool: Wo
     alone = [names for names in out if canary in names]
     assert set(alone) == {frozenset({canary})}, "the canary was done before the next wave began"
     for host in HOSTS:
-        assert pool.say(host, "cat /sys/module/nvidia/version") == NEW
+        assert pool.say(host, "cat /sys/module/nvidia/version") == new
         assert not pool.node("east", host)["spec"].get("unschedulable")

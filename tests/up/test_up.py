@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from tests.up.packets import ssh_packets
+from tests.up.well import ALL, H20, HUGE_PAGES, upgraded
 from tests.up.world import World, descendants, processes
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.tools]
-H20 = ("h20-01", "h20-02", "h20-03")
-ALL = (*H20, "mlu-01")
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +48,13 @@ def test_bare_hosts_become_a_fleet_that_serves(deployed: World) -> None:
     assert [pod["status"]["phase"] for pod in pods] == ["Running", "Running"]
 
 
+def test_the_counter_sees_the_packets_of_a_connection(deployed: World) -> None:
+    with ssh_packets(deployed.sandbox.place.netns) as packets:
+        deployed.say("h20-01", "true")
+    assert packets() > 10
+
+
 def test_a_second_up_finds_every_stack_unchanged_and_speaks_to_no_host(deployed: World) -> None:
-    taken = deployed.connections()
     over = threading.Event()
     seen: set[str] = set()
 
@@ -62,22 +67,23 @@ def test_a_second_up_finds_every_stack_unchanged_and_speaks_to_no_host(deployed:
     watcher = threading.Thread(target=look)
     watcher.start()
     try:
-        ended = deployed.up()
+        with ssh_packets(deployed.sandbox.place.netns) as packets:
+            ended = deployed.up()
     finally:
         over.set()
         watcher.join()
     assert ended.results() == {"east": "unchanged", "west": "unchanged"}
     assert seen == set()
-    assert deployed.connections() == taken
+    assert packets() == 0, "somebody spoke SSH, over a connection that is new or old"
 
 
 def test_a_preview_says_what_up_then_does_and_touches_nothing(deployed: World, declared: Any) -> None:
     before = {host: deployed.stamp(host) for host in ALL}
-    declared["host_overrides"] = {"h20-02": {"variables": {"baseline_os__huge_pages": 8}}}
+    declared["host_overrides"] = {"h20-02": {"variables": {"baseline_os__huge_pages": next(HUGE_PAGES)}}}
     deployed.declare()
-    taken = deployed.connections()
-    preview = deployed.run("preview", "--exit-code", expect=2)
-    assert deployed.connections() == taken
+    with ssh_packets(deployed.sandbox.place.netns) as packets:
+        preview = deployed.run("preview", "--exit-code", expect=2)
+    assert packets() == 0
     assert preview.results() == {"east": "changes", "west": "unchanged"}
     (change,) = preview.stack("east")["changes"]
     assert {path for path in change["details"] if "h20-" in path} == {'overrides["h20-02"]', 'state["h20-02"]'}, change
@@ -91,16 +97,15 @@ def test_a_preview_says_what_up_then_does_and_touches_nothing(deployed: World, d
     }
 
 
-def test_a_new_driver_reaches_a_pool_in_waves_with_one_host_out_at_most(deployed: World, declared: Any) -> None:
-    declared["clusters"]["east"]["pools"]["h20"]["drivers"]["driver"] = "580.105.08"
-    deployed.declare()
+def test_a_new_driver_reaches_a_pool_in_waves_with_one_host_out_at_most(deployed: World) -> None:
+    _, new = upgraded(deployed)
     with deployed.out_of_service("east") as out:
         ended = deployed.up()
     assert ended.hosts() == dict.fromkeys(H20, "done")
     assert max(map(len, out)) == 1, "more than one host was out of service"
     assert {host for names in out for host in names} == set(H20)
     for host in H20:
-        assert "580.105.08" in deployed.say(host, "cat /sys/module/nvidia/version")
+        assert deployed.say(host, "cat /sys/module/nvidia/version") == new
         assert not deployed.node("east", host)["spec"].get("unschedulable")
 
 

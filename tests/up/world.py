@@ -112,7 +112,7 @@ class World:
     def going_up(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
         """`causeway up`, left running in a session of its own; nothing of it is left afterwards, whatever happened."""
         self.began = datetime.now(UTC)
-        with (self.root / "up.log").open("ab") as log:
+        with self._log.open("wb") as log:
             process = subprocess.Popen(
                 self.argv("up", "--yes", "--as-of", AS_OF, *words),
                 env=self.environ(),
@@ -127,6 +127,14 @@ class World:
         finally:
             if process.poll() is None:
                 kill_tree(process)
+
+    @property
+    def _log(self) -> Path:
+        return self.root / "up.log"
+
+    def told(self) -> str:
+        """What the run that is going, or went last, has told its user so far."""
+        return self._log.read_text(encoding="utf-8")
 
     def say(self, host: str, command: str) -> str:
         """What a command on a host prints, as root; the connection is closed afterwards."""
@@ -193,18 +201,6 @@ class World:
             over.set()
             watcher.join()
 
-    def connections(self) -> int:
-        """TCP connections that were opened into the sandbox's network: its dialer opens each one of ssh."""
-        done = subprocess.run(
-            ["ip", "netns", "exec", f"cw-{self.sandbox.name}", "cat", "/proc/net/snmp"],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        )
-        names, values = (line.split() for line in done.stdout.splitlines() if line.startswith("Tcp:"))
-        return int(dict(zip(names[1:], values[1:], strict=True))["ActiveOpens"])
-
     def pulumi(self, cluster: str, *words: str, stdin: str | None = None) -> Any:
         """What `pulumi` prints as JSON for a stack, in the environment that `causeway env` makes; None for nothing."""
         environ = self.environ()
@@ -226,7 +222,11 @@ class World:
     def resources(self, cluster: str) -> list[dict[str, Any]]:
         """A stack's resources."""
         exported = self.pulumi(cluster, "stack", "export")
-        return list(exported["deployment"]["resources"])
+        return list(exported["deployment"].get("resources", []))
+
+    def host_steps(self, cluster: str) -> list[dict[str, Any]]:
+        """The steps of single hosts among `steps`."""
+        return [each for each in self.steps(cluster) if each["host"]]
 
     def steps(self, cluster: str) -> list[dict[str, Any]]:
         """What the run that is going has told of a stack's hosts so far."""
