@@ -196,7 +196,7 @@ def test_a_budget_that_refuses_an_eviction_is_waited_for_and_named(world: World,
     assert world.up().hosts() == {stays: "done"}
 
 
-WINDOW = timedelta(minutes=5)
+WINDOW = timedelta(minutes=6)
 """No wave may begin in its second half: a wave is reckoned to take longer than that."""
 
 
