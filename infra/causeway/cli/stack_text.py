@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from causeway.stacks.model import Result, StackReport
+from causeway.stacks.progress import ENDED
 
 SIGNS = {"create": "[green]+[/]", "update": "[yellow]~[/]", "delete": "[red]-[/]", "replace": "[red]±[/]"}
 MOST_DETAILS = 12
@@ -40,7 +41,8 @@ def print_ends(console: Console, reports: Sequence[StackReport]) -> None:
         console.print(f"[bold]{escape(report.stack)}[/]: {report.result}")
         for host in report.failed_hosts:
             told = f"{host.pool}/{host.name}: {host.text}"
-            console.print(f"  [red]{host.phase}[/] {escape(told)}", soft_wrap=True)
+            how = host.phase if host.phase in ENDED else f"left in the middle, {host.phase}:"
+            console.print(f"  [red]{how}[/] {escape(told)}", soft_wrap=True)
         _print_told(console, report)
     for report in reports:
         console.print(f"[bold]{escape(report.stack)}[/]: {standing(report)}", soft_wrap=True)

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -198,7 +198,9 @@ class Runs:
         else:
             result = Result.PARTLY if gathered.finished and not self._options.only_looks else Result.FAILED
             reason = "" if gathered.failed or gathered.told else self._workspace.at(task.place).why(task.name, error)
-        return self._report(task, result, began, log, gathered, hosts, told, reason, unfinished)
+        report = self._report(task, result, began, log, gathered, hosts, told, reason, unfinished)
+        # the state that the engine went on to keep proves nothing of hosts that were left in the middle
+        return replace(report, standing=Standing()) if engine.stopped_at_once else report
 
     def _report(
         self,
