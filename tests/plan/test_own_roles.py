@@ -58,6 +58,7 @@ def test_a_pools_code_is_known_and_holds_the_files_of_the_own_role(fleet: Path) 
         "main.yml",
         "validate.yml",
         "verify.yml",
+        "wake.yml",
     }
     assert f"roles/{ROLE}/vars/main.yml" in parts
 
