@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from causeway.hosts.states import fingerprints
 from tests.hosts.world import NEW, OLD, RESOURCE, FakeHost, Killed, World, go, node, pool, serving, stamp
 
 FAULTS = ("", "", "", "", "fail", "die", "locked")
-KINDS = ("serving", "serving", "serving", "right", "new", "half", "cordoned", "down", "off", "stuck", "left", "broken")
+KINDS = ("serving", "serving", "serving", "right", "new", "half", "cordoned", "down", "off", "stuck", "unstamped")
+HELD = ("left", "broken", "begun")
+"""Kinds that a run which ended early has left behind."""
 
 
 def host(name: str, kind: str, fault: str) -> FakeHost:
@@ -35,19 +38,30 @@ def host(name: str, kind: str, fault: str) -> FakeHost:
         made.reachable = False
     elif kind == "stuck":
         made.stuck = True
-    elif kind in ("left", "broken"):
-        made.stamp = made.stamp if kind == "left" else stamp("", name, "applying")
-        made.asleep = True
-        mark = RolloutMark("r0", "drained", "2026-11-01T00:00:00+00:00", cordoned=True)
-        made.node = node(name, schedulable=False, operands=False, mark=mark, allocatable={RESOURCE: 0})
+    elif kind == "unstamped":
+        made.stamp, made.code_changes = None, "reboot"
+    elif kind in HELD:
+        hold(made, name, kind)
     made.fault = fault
     return made
+
+
+def hold(made: FakeHost, name: str, kind: str) -> None:
+    """Leave a host as a run does that ends in its drain (`begun`), after it, or in the change (`broken`)."""
+    phase = "cordoned" if kind == "begun" else "drained"
+    mark = RolloutMark("r0", phase, "2026-11-01T00:00:00+00:00", cordoned=True)
+    made.node = node(name, schedulable=False, mark=mark)
+    if kind != "begun":
+        made.asleep = True
+        made.node = node(name, schedulable=False, operands=False, mark=mark, allocatable={RESOURCE: 0})
+    if kind == "broken":
+        made.stamp = stamp("", name, "applying")
 
 
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[World, PoolSpec]:
     """A pool and how it is to be rolled out."""
-    kinds = draw(st.lists(st.tuples(st.sampled_from(KINDS), st.sampled_from(FAULTS)), min_size=1, max_size=9))
+    kinds = draw(st.lists(st.tuples(st.sampled_from(KINDS + HELD), st.sampled_from(FAULTS)), min_size=1, max_size=9))
     made = World({f"h{i}": host(f"h{i}", kind, fault) for i, (kind, fault) in enumerate(kinds)})
     rollout: dict[str, Any] = {
         "canary": draw(st.integers(0, 3)),
@@ -69,6 +83,10 @@ def mend(made: World) -> None:
 
 def cordoned_by_others(made: World) -> set[str]:
     return {n for n, h in made.hosts.items() if h.node and not h.node.schedulable and not h.node.mark}
+
+
+def serving_now(made: World) -> set[str]:
+    return {n for n, h in made.hosts.items() if h.node is not None and h.node.schedulable}
 
 
 def down(made: World) -> set[str]:
@@ -110,6 +128,30 @@ def test_limits_hold_and_every_host_ends_in_one_state(case: tuple[World, PoolSpe
 
 
 @SETTINGS
+@given(worlds(), st.integers(1, 60), st.integers(1, 60))
+def test_killed_anywhere_and_cancelled_anywhere_nothing_half_done_is_put_into_service(
+    case: tuple[World, PoolSpec], killed: int, cancelled: int
+) -> None:
+    made, spec = case
+    made.kill_at = killed
+    with tempfile.TemporaryDirectory() as home, contextlib.suppress(Killed):
+        go(made, spec, Path(home))
+    out_before, served, runs = made.out(), serving_now(made), {name: each.runs for name, each in made.hosts.items()}
+    half = {name for name, each in made.hosts.items() if each.stamp == stamp("", name, "applying")}
+    made.kill_at, made.cancel_at, made.most_out = 0, made.calls + cancelled, 0
+    with tempfile.TemporaryDirectory() as home:
+        outcome = go(made, spec, Path(home))
+    note(str(outcome))
+    allowed = spec.rollout.max_unavailable.of(len(spec.hosts))
+    assert made.most_out <= max(allowed, len(out_before))
+    for name in serving_now(made) - served:
+        each = made.hosts[name]
+        assert not each.asleep, f"{name} serves without its vendor's services"
+        proved = each.stamp is not None and each.stamp["phase"] == "verified"
+        assert proved or (name not in half and each.runs == runs[name]), f"{name} was half changed and serves"
+
+
+@SETTINGS
 @given(worlds(), st.integers(1, 120))
 def test_killed_anywhere_the_next_run_finishes_from_any_machine(case: tuple[World, PoolSpec], at: int) -> None:
     made, spec = case
@@ -125,7 +167,9 @@ def test_killed_anywhere_the_next_run_finishes_from_any_machine(case: tuple[Worl
         if each.node is not None and not each.node.ready:
             each.node = node(each.node.name, schedulable=each.node.schedulable, mark=each.node.mark)
     allowed = spec.rollout.max_unavailable.of(len(spec.hosts))
-    room = allowed > len(made.out() - {n for n, h in made.hosts.items() if h.node and h.node.mark})
+    room = allowed > len(
+        made.out() - {n for n, h in made.hosts.items() if h.node and h.node.mark and h.node.mark.cordoned}
+    )
     with tempfile.TemporaryDirectory() as home:  # another machine has no journal
         outcome = go(made, spec, Path(home), before=known)
     note(str(outcome))

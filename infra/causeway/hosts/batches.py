@@ -31,9 +31,7 @@ def repairs(hosts: Sequence[Candidate]) -> list[Candidate]:
 
 def _emptied(host: Candidate) -> bool:
     node = host.node
-    if node is None or node.mark is None or node.schedulable:
-        return False
-    return node.mark.phase != Phase.CORDONED or not host.whole
+    return node is not None and node.mark is not None and not node.schedulable and node.mark.phase != Phase.CORDONED
 
 
 def take(hosts: Sequence[Candidate], size: int, room: int) -> list[Candidate]:
@@ -81,11 +79,13 @@ def growth(canary: int, done: int, total: int) -> Growth:
     """
     if canary == 0:
         return Growth(max(1, total), canary=False)
-    size, behind = canary, canary
+    if not done:
+        return Growth(canary, canary=True)
+    size, behind = canary * 2, canary * 3
     while behind <= done:
         size *= 2
         behind += size
-    return Growth(size, canary=size == canary)
+    return Growth(size, canary=False)
 
 
 def waves_left(hosts: int, size: int, room: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from causeway.cluster.model import Nodes
@@ -10,20 +10,9 @@ from causeway.errors import CausewayError, Permanent, Retryable
 from causeway.hosts.leave import AT_ONCE
 from causeway.hosts.model import Phase
 from causeway.hosts.patience import patiently
-from causeway.hosts.play import WAKE, HostEnd, play
 from causeway.hosts.session import Session, Wave
 
 ALLOCATABLE_S = 300.0
-
-
-def wake(session: Session, names: Sequence[str], wave: Wave) -> Mapping[str, HostEnd]:
-    """Start again what was stopped to free the devices of hosts, and tell how that ended for each.
-
-    It runs although the rollout may be cancelled: a host without its vendor's services must not serve.
-    """
-    if not names or session.spec.resource is None:
-        return dict.fromkeys(names, HostEnd("ok"))
-    return play(session, dict.fromkeys(names, "none"), wave, playbook=WAKE, to_the_end=True).hosts
 
 
 def bring_back(session: Session, nodes: Nodes, names: Sequence[str], wave: Wave) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from causeway.cluster.model import Nodes
-from causeway.hosts.bring_back import bring_back, wake
+from causeway.hosts.bring_back import bring_back
 from causeway.hosts.classify import Candidate, Need
 from causeway.hosts.leave import hush, put_back, take_out
 from causeway.hosts.model import Phase
@@ -68,12 +68,12 @@ def _empty(
     if not late:
         return out
     until, _, why = (NEXT_RUN + ": stopped").partition(": ") if late == "cancelled" else late.partition(": ")
+    back = put_back(session, nodes, out, wave)
     for host in out:
-        back = put_back(session, nodes, host)
-        if late == "cancelled" and back:
+        if late == "cancelled" and host.name in back:
             session.pend(host.name)
         else:
-            session.defer(host.name, until, why if back else f"{why}{_STAYS} until then", wave)
+            session.defer(host.name, until, why if host.name in back else f"{why}{_STAYS} until then", wave)
     return []
 
 
@@ -83,7 +83,7 @@ def _quiesce(session: Session, nodes: Nodes, hosts: Sequence[Candidate], wave: W
         return list(hosts)
     end = play(session, {host.name: host.disruption for host in hosts}, wave, playbook=QUIESCE)
     held = [host for host in hosts if end.hosts[host.name].kind in ("failed", "interrupted")]
-    back = _put_back_awake(session, nodes, held, wave)
+    back = put_back(session, nodes, held, wave, quiesced=True)
     for host in hosts:
         one = end.hosts[host.name]
         if one.kind == "unreachable":  # it may be down: its node stays as it is until somebody has looked
@@ -94,13 +94,6 @@ def _quiesce(session: Session, nodes: Nodes, hosts: Sequence[Candidate], wave: W
             what = one.what if host.name in back else f"{one.what}{_STAYS}"
             session.fail(host.name, one.code or "ansible-ended", what, one.hint, wave)
     return [host for host in hosts if end.hosts[host.name].kind == "ok"]
-
-
-def _put_back_awake(session: Session, nodes: Nodes, hosts: Sequence[Candidate], wave: Wave) -> set[str]:
-    """Put hosts back into service that were quiesced and not changed; the names of those that are back."""
-    whole = [host for host in hosts if host.whole]
-    ends = wake(session, [host.name for host in whole], wave)
-    return {host.name for host in whole if ends[host.name].kind == "ok" and put_back(session, nodes, host)}
 
 
 def _by_stamp(session: Session, end: PlayEnd) -> dict[str, HostEnd]:
@@ -130,7 +123,7 @@ def _note(
     again: list[Candidate] = []
     ended = {name: one for name, one in ends.items() if one.kind in ("failed", "interrupted") and name in emptied}
     unchanged = [hosts[name] for name, one in ended.items() if one.untouched]
-    back = _put_back_awake(session, nodes, unchanged, wave) if nodes is not None else set()
+    back = put_back(session, nodes, unchanged, wave, quiesced=True) if nodes is not None else set()
     right = [name for name, one in ends.items() if one.kind == "ok"]
     waiting = [name for name in right if name in emptied or _is_held(hosts[name])] if nodes is not None else []
     for name in right:

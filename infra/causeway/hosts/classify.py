@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from causeway.cluster.model import NodeState
 from causeway.hosts.lock import Lock, lock_of
-from causeway.hosts.model import OUT_OF_SERVICE, HostFacts, HostSpec, PoolSpec
+from causeway.hosts.model import OUT_OF_SERVICE, HostFacts, HostSpec, Phase, PoolSpec
 from causeway.hosts.stamp import Stamp, stamp_of
 from causeway.hosts.states import fingerprints, is_drifted
 
@@ -68,13 +68,17 @@ class Candidate:
 
     @property
     def whole(self) -> bool:
-        """Whether nobody has changed it since it was last proved: only then may it serve again as it is.
+        """Whether it may serve again as it is.
 
-        A host that was never worked on counts as whole, unless a run has left its node marked.
+        It may when it did so before this run, or when nobody has changed it since it was last proved. A host that was
+        never worked on counts as unchanged, unless a run has gone further with it than to cordon its node.
         """
+        mark = self.node.mark if self.node is not None else None
+        if self.node is not None and self.node.schedulable and mark is None:
+            return True
         if self.stamp is not None:
             return self.stamp.verified
-        return self.node is None or self.node.mark is None
+        return mark is None or mark.phase == Phase.CORDONED
 
     @property
     def empties(self) -> bool:

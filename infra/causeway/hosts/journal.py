@@ -92,11 +92,19 @@ class Behind:
 
     Args:
         hosts: those that it has brought there in waves.
+        canary: those of them that the first wave brought there.
         canary_at: when the first wave was done; None when there was none.
     """
 
     hosts: frozenset[str] = frozenset()
+    canary: frozenset[str] = frozenset()
     canary_at: datetime | None = None
+
+    def and_then(self, right: frozenset[str], at: datetime) -> Behind:
+        """The same after another wave that brought these hosts to the target; none of them changes nothing."""
+        if not right:
+            return self
+        return Behind(self.hosts | right, self.canary or right, self.canary_at or at)
 
 
 def behind(entries: Entries, target: str) -> Behind:
@@ -108,19 +116,17 @@ def behind(entries: Entries, target: str) -> Behind:
         entries: the journal.
         target: digest of what the whole pool should be.
     """
-    hosts: set[str] = set()
-    first: datetime | None = None
+    found = Behind()
     for entry in entries.whole:
         if entry.get("target", target) != target or entry["kind"] == "forgotten":
-            hosts, first = set(), None
+            found = Behind()
             continue
         done = entry.get("hosts")
-        if entry["kind"] != "wave" or not isinstance(done, list) or not done:
+        if entry["kind"] != "wave" or not isinstance(done, list):
             continue
         with contextlib.suppress(ValueError):
-            first = first or datetime.fromisoformat(entry["at"])
-            hosts.update(map(str, done))
-    return Behind(frozenset(hosts), first)
+            found = found.and_then(frozenset(map(str, done)), datetime.fromisoformat(entry["at"]))
+    return found
 
 
 def journal_of(home: Path, stack: str, pool: str) -> Journal:

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from causeway.cluster.model import Nodes, PodLeft
+from causeway.cluster.model import Nodes, NodeState, PodLeft
 from causeway.errors import CausewayError, Retryable
 from causeway.hosts.classify import Candidate
 from causeway.hosts.model import Phase
 from causeway.hosts.patience import patiently
 from causeway.hosts.session import Session, Wave
+from causeway.hosts.waking import wake
 
 AT_ONCE = 64
 """Hosts whose workloads leave at the same time; most of it is waiting."""
@@ -42,11 +43,13 @@ def take_out(session: Session, nodes: Nodes, hosts: Sequence[Candidate], wave: W
     if not hosts:
         return {}
 
-    def one(host: Candidate) -> Left:
+    def one(host: Candidate) -> str:
         return _leave(session, nodes, host, wave)
 
     with ThreadPoolExecutor(min(AT_ONCE, len(hosts)), "leave") as threads:
-        return dict(zip((host.name for host in hosts), threads.map(one, hosts), strict=True))
+        whys = dict(zip((host.name for host in hosts), threads.map(one, hosts), strict=True))
+    back = put_back(session, nodes, [host for host in hosts if whys[host.name]], wave)
+    return {name: Left(why, cordoned=bool(why) and name not in back) for name, why in whys.items()}
 
 
 def hush(session: Session, nodes: Nodes, hosts: Sequence[Candidate]) -> None:
@@ -65,37 +68,35 @@ def hush(session: Session, nodes: Nodes, hosts: Sequence[Candidate]) -> None:
             list(threads.map(one, hosts))
 
 
-def _leave(session: Session, nodes: Nodes, host: Candidate, wave: Wave) -> Left:
-    if host.node is None:
-        return Left()
+def _leave(session: Session, nodes: Nodes, host: Candidate, wave: Wave) -> str:
+    """Why a host did not leave service; empty when it did."""
     try:
-        why = _emptied(session, nodes, host, wave)
+        return "" if host.node is None else _emptied(session, nodes, host, host.node, wave)
     except Retryable as error:
-        why = f"the cluster's API does not answer: {error.reason}"
+        return f"the cluster's API does not answer: {error.reason}"
     except CausewayError as error:
-        why = f"{error.code}: {error.reason}"
-    if not why:
-        return Left()
-    return Left(why, cordoned=not put_back(session, nodes, host))
+        return f"{error.code}: {error.reason}"
 
 
-def _emptied(session: Session, nodes: Nodes, host: Candidate, wave: Wave) -> str:
+def _emptied(session: Session, nodes: Nodes, host: Candidate, node: NodeState, wave: Wave) -> str:
     """Go through the steps; why one did not succeed, empty when all did."""
     name, around, spec = host.name, session.around, session.spec
-    ours = host.node is not None and (host.node.schedulable or (host.node.mark is not None and host.node.mark.cordoned))
+    held = node.mark if node.mark is not None and not node.schedulable else None
+    ours = node.schedulable or (held is not None and held.cordoned)
+    begun = Phase(held.phase) if held is not None and held.phase in set(Phase) else Phase.CORDONED
 
     def mark(phase: Phase) -> None:
         patiently(lambda: nodes.mark(name, session.mark(phase, cordoned=ours)), around)
 
     session.say(name, Phase.PENDING, "leaves service: cordoned", wave)
-    patiently(lambda: nodes.cordon(name, session.mark(Phase.CORDONED, cordoned=ours)), around)
+    patiently(lambda: nodes.cordon(name, session.mark(begun, cordoned=ours)), around)
     _warn_workloads(session, nodes, name, wave)
     session.say(name, Phase.CORDONED, "waits for its workloads to leave", wave)
     seconds = spec.rollout.drain_timeout.total_seconds()
     drained = nodes.drain(name, seconds, around.cancelled)
     if around.cancelled():
         return "cancelled"
-    dead = host.node is not None and not host.node.ready
+    dead = not node.ready
     if drained.left and not dead:  # on a node that is down pods stay; whether they hold a device is seen on the host
         return f"{_pods(drained.left)} did not leave within {_minutes(seconds)}"
     mark(Phase.DRAINED)
@@ -122,18 +123,39 @@ def _warn_workloads(session: Session, nodes: Nodes, name: str, wave: Wave) -> No
             session.say(name, Phase.CORDONED, f"{', '.join(asked)} wrote a checkpoint", wave)
 
 
-def put_back(session: Session, nodes: Nodes, host: Candidate) -> bool:
-    """Undo what was done to a node whose host this run has not changed.
+def put_back(
+    session: Session, nodes: Nodes, hosts: Sequence[Candidate], wave: Wave, *, quiesced: bool = False
+) -> set[str]:
+    """Undo what was done to nodes whose hosts this run has not changed.
 
-    False when the node stays cordoned: an earlier run has left its host half changed, or the cluster cannot be asked.
+    Args:
+        session: the run.
+        nodes: their cluster.
+        hosts: the hosts.
+        wave: for whoever watches.
+        quiesced: whether this run has stopped the vendor's services on them.
+
+    Returns:
+        Names of those that are in service again. The others stay cordoned: an earlier run has left the host half
+        changed, its vendor's services do not start, or the cluster cannot be asked.
     """
-    if not host.whole:
-        return False
+    whole = [host for host in hosts if host.whole]
+    ends = wake(session, [host.name for host in whole if quiesced or host.asleep], wave)
+    awake = [host.name for host in whole if host.name not in ends or ends[host.name].kind == "ok"]
+    if not awake:
+        return set()
+    with ThreadPoolExecutor(min(AT_ONCE, len(awake)), "back") as threads:
+        served = threads.map(lambda name: _served(session, nodes, name), awake)
+        return {name for name, back in zip(awake, served, strict=True) if back}
+
+
+def _served(session: Session, nodes: Nodes, name: str) -> bool:
+    """Undo what was done to a node; false when the cluster cannot be asked."""
     try:
-        patiently(lambda: nodes.operands(host.name, on=True), session.around)
-        patiently(lambda: nodes.restore(host.name), session.around)
+        patiently(lambda: nodes.operands(name, on=True), session.around)
+        patiently(lambda: nodes.restore(name), session.around)
         if "shift_traffic" in session.spec.on_drain.values():
-            patiently(lambda: nodes.shift_traffic(host.name, away=False), session.around)
+            patiently(lambda: nodes.shift_traffic(name, away=False), session.around)
     except CausewayError:
         return False
     return True

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from causeway.errors import CausewayError
 from causeway.hosts import states
-from causeway.hosts.bring_back import bring_back, wake
+from causeway.hosts.bring_back import bring_back
 from causeway.hosts.carry import carry
 from causeway.hosts.classify import EMPTYING, Candidate, Need
 from causeway.hosts.look import Cluster, candidates, read_nodes
@@ -20,6 +20,7 @@ from causeway.hosts.model import OUT_OF_SERVICE, Phase, PoolOutcome, PoolSpec, S
 from causeway.hosts.play import play
 from causeway.hosts.session import NO_WAVE, Session, open_session
 from causeway.hosts.states import NEXT_RUN
+from causeway.hosts.waking import wake
 from causeway.hosts.waves import in_waves
 from causeway.plan.disruption import ORDER
 

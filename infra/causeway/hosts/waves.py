@@ -15,10 +15,15 @@ from causeway.hosts.leave import put_back
 from causeway.hosts.look import Cluster, out_now, read_nodes, refreshed
 from causeway.hosts.model import Phase
 from causeway.hosts.patience import patiently, wait_until
-from causeway.hosts.session import Session, Wave
+from causeway.hosts.session import NO_WAVE, Session, Wave
 from causeway.hosts.states import NEXT_RUN
 from causeway.hosts.windows import has_room, next_opening, open_until
 from causeway.plan.durations import default_durations
+
+_NO_NODE = (
+    "it has to be emptied, and its cluster has no node of this name: see whether its context is that of the right "
+    "cluster; a host on which nothing runs yet is declared as joining"
+)
 
 
 @dataclass
@@ -52,19 +57,26 @@ def in_waves(session: Session, hosts: Sequence[Candidate], stopped: Callable[[],
         if cluster.away and any(host.empties for host in line.waiting):
             _defer(session, line.waiting, NEXT_RUN, f"the cluster's API is away: {cluster.away}")
             return
-        line.waiting = refreshed(line.waiting, cluster) if not cluster.away else line.waiting
-        if not _one(session, line, cluster, stopped):
+        line.waiting = _known(session, refreshed(line.waiting, cluster)) if not cluster.away else line.waiting
+        if not line.waiting or not _one(session, line, cluster):
             return
 
 
-def _one(session: Session, line: _Line, cluster: Cluster, stopped: Callable[[], bool]) -> bool:
-    """Carry one wave through. False when no other can begin in this run."""
+def _known(session: Session, hosts: Sequence[Candidate]) -> list[Candidate]:
+    """Hosts whose nodes can be emptied; those that would have to be and that the cluster does not know are deferred."""
+    _defer(session, [host for host in hosts if host.empties and host.node is None], NEXT_RUN, _NO_NODE)
+    return [host for host in hosts if host.node is not None or not host.empties]
+
+
+def _one(session: Session, line: _Line, cluster: Cluster) -> bool:
+    """Carry one wave through, or watch the canary. False when no other wave can begin in this run."""
     mending = repairs(line.waiting)
     if mending:
         _carry(session, line, mending, lambda: "", "repair")
         return True
-    if _watching(session, line) is False or stopped():
-        return False
+    watched = _watching(session, line)
+    if watched is not None:  # its nodes were read before it
+        return watched
     room = max(0, session.spec.rollout.max_unavailable.of(len(session.hosts)) - out_now(session, cluster))
     chosen = take(_willing(session, line), line.growth.size, room)
     if not line.waiting:
@@ -78,8 +90,7 @@ def _one(session: Session, line: _Line, cluster: Cluster, stopped: Callable[[], 
         return False
     failed = len(session.failures)
     right = _carry(session, line, chosen, lambda: _ended(session), "wave")
-    if right:
-        line.before = Behind(line.before.hosts | right, line.before.canary_at or session.around.now())
+    line.before = line.before.and_then(right, session.around.now())
     line.growth = line.growth.after(len(right), clean=len(session.failures) == failed)
     return True
 
@@ -119,15 +130,18 @@ def _watching(session: Session, line: _Line) -> bool | None:
         if not wait_until(until, around):
             return False
     line.watched = True
-    unwell = _unwell(session, line.before.hosts)
+    cluster = read_nodes(session)
+    if cluster.away and around.nodes is not None:
+        _leave_in_service(session, line.waiting, NEXT_RUN, f"nobody can look at the canary: {cluster.away}")
+        return False
+    unwell = _unwell(session, cluster, line.before.canary)
     if unwell:
         _leave_in_service(session, line.waiting, NEXT_RUN, f"the canary is not well: {', '.join(unwell)}")
-    return not unwell and bool(line.waiting)
+    return not unwell
 
 
-def _unwell(session: Session, names: Collection[str]) -> list[str]:
-    """Those hosts that the rollout has changed and that are not in service after they were watched."""
-    cluster = read_nodes(session)
+def _unwell(session: Session, cluster: Cluster, names: Collection[str]) -> list[str]:
+    """Those hosts of the canary that are not in service after they were watched."""
     found = []
     for name in sorted(set(names) & cluster.nodes.keys() & session.hosts.keys()):
         node, resource, expected = cluster.nodes[name], session.spec.resource, session.expected(name)
@@ -156,7 +170,8 @@ def _willing(session: Session, line: _Line) -> list[Candidate]:
     for host in list(line.waiting):
         on_it = sorted(refusing & pods.get(host.name, {}).keys()) if host.empties else []
         if on_it:
-            session.defer(host.name, NEXT_RUN, f"{', '.join(on_it)} runs on it and refuses to be drained (on_drain)")
+            why = f"{', '.join(on_it)} runs on it and refuses to be drained (on_drain)"
+            _leave_in_service(session, [host], NEXT_RUN, why)
             line.waiting.remove(host)
     return line.waiting
 
@@ -201,7 +216,8 @@ def _defer(session: Session, hosts: Sequence[Candidate], until: str, why: str) -
 def _leave_in_service(session: Session, hosts: Sequence[Candidate], until: str, why: str) -> None:
     """Defer hosts, and put those of them back into service that a run which ended early has left cordoned."""
     nodes = session.around.nodes
+    held = [host for host in hosts if host.asleep or (host.node is not None and host.node.mark is not None)]
+    back = put_back(session, nodes, held, NO_WAVE) if nodes is not None else set()
+    stay = {host.name for host in held if host.node is not None and not host.node.schedulable} - back
     for host in hosts:
-        held = nodes is not None and host.node is not None and host.node.mark is not None
-        back = put_back(session, nodes, host) if held and nodes is not None else True
-        session.defer(host.name, until, why if back else f"{why}; its node stays cordoned until then")
+        session.defer(host.name, until, f"{why}; its node stays cordoned until then" if host.name in stay else why)
