@@ -82,7 +82,16 @@ def _tell_damage(session: Session) -> None:
 
 
 def _settle(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> list[Candidate]:
-    """Note the hosts on which nothing is done in this run."""
+    """Note the hosts on which nothing is done in this run.
+
+    None of them is called right, and none is worked on in service, while the cluster that could tell of a node left
+    out of service is away.
+    """
+
+    def untold(host: Candidate) -> None:
+        why = "nobody can tell whether its node is in service"
+        session.defer(host.name, NEXT_RUN, f"{why}, since the cluster's API is away: {cluster.away}")
+
     settle: dict[Need, Callable[[Candidate], None]] = {
         Need.LEAVE: lambda host: session.states.update({host.name: OUT_OF_SERVICE}),
         Need.NOTHING: lambda host: _right(session, host.name),
@@ -92,6 +101,8 @@ def _settle(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> l
             host.name, NEXT_RUN, f"nobody can tell what runs on it, since the cluster's API is away: {cluster.away}"
         ),
     }
+    if cluster.away and session.around.has_cluster:
+        settle |= dict.fromkeys((Need.NOTHING, Need.CHECK), untold)
     for host in hosts:
         if host.need in settle:
             settle[host.need](host)

@@ -92,7 +92,7 @@ class Session:
 
     def defer(self, name: str, until: str, why: str, wave: Wave = NO_WAVE) -> None:
         """A host is left for a later run."""
-        self._end(name, states.deferred(until, why), Phase.DEFERRED, f"until {until}: {why}", wave)
+        self._end(name, states.deferred(until, why, self.states[name]), Phase.DEFERRED, f"until {until}: {why}", wave)
 
     def pend(self, name: str) -> None:
         """The run ends before a host's turn comes; what was known of it stays known where that says more."""
