@@ -18,7 +18,7 @@ from causeway.hosts.classify import EMPTYING, Candidate, Need
 from causeway.hosts.look import Cluster, candidates, read_nodes
 from causeway.hosts.model import OUT_OF_SERVICE, Phase, PoolOutcome, PoolSpec, Surroundings
 from causeway.hosts.play import play
-from causeway.hosts.session import NO_WAVE, Session, open_session
+from causeway.hosts.session import NO_WAVE, Session, Wave, open_session
 from causeway.hosts.states import NEXT_RUN
 from causeway.hosts.waves import in_waves
 from causeway.plan.disruption import ORDER
@@ -151,7 +151,7 @@ def _join(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> lis
     """Install the hosts on which nothing runs yet, all at once."""
     del cluster
     new = [host for host in hosts if host.need is Need.JOIN]
-    carry(session, new, NO_WAVE)
+    carry(session, new, Wave(step="join"))
     return [host for host in hosts if host.need is not Need.JOIN]
 
 
@@ -182,7 +182,7 @@ def _check(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> li
             same.append(host.change("none"))
     if _stopped(session):
         return waves
-    again = carry(session, same, NO_WAVE)
+    again = carry(session, same, Wave(step="same"))
     return [*waves, *again] if not cluster.away else _without_cluster(session, [*waves, *again], cluster)
 
 
