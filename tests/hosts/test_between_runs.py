@@ -145,6 +145,18 @@ def test_a_host_whose_run_ended_before_its_first_change_serves_on_when_a_later_d
     assert outcome.states["h01"].endswith("did not leave within 10 min")
 
 
+def test_a_host_that_failed_although_its_stamp_is_right_is_proved_anew_in_service(tmp_path: Path) -> None:
+    made = world(1)
+    made.hosts["h01"].fault = "fail"
+    states = {"h01": "failed device-unhealthy: one is off the bus"}
+    states = dict(go(made, pool(made, OLD), tmp_path, before=states).states)
+    assert states == {"h01": "failed installer-failed: it said no"}
+    assert (made.out(), made.hosts["h01"].pods) == (set(), {"doubao": 1})
+    made.hosts["h01"].fault = ""
+    assert go(made, pool(made, OLD), tmp_path, before=states).states == {"h01": OLD}
+    assert (made.most_out, made.hosts["h01"].pods) == (0, {"doubao": 1})
+
+
 def unstamped(count: int) -> World:
     """Hosts that serve and that Causeway has not worked on yet; their drivers would be exchanged."""
     made = world(count)
@@ -306,6 +318,15 @@ def test_a_canary_whose_drain_was_refused_leaves_the_next_host_to_be_the_canary(
     go(made, pool(made, max_unavailable=3, soak="10m"), tmp_path)
     assert made.waves == [("h02",), ("h03", "h04")]
     assert made.slept >= 600
+
+
+def test_a_canary_that_failed_in_part_is_watched_from_the_wave_that_made_it_whole(tmp_path: Path) -> None:
+    made = world(6)
+    made.hosts["h01"].fault = "fail"
+    made.task_minutes = 20
+    go(made, pool(made, canary=2, max_unavailable=4, soak="30m", failure_budget=1), tmp_path)
+    assert made.waves == [("h01", "h02"), ("h03", "h04"), ("h05", "h06")]
+    assert made.slept >= 1800
 
 
 def test_a_repair_is_no_canary(tmp_path: Path) -> None:

@@ -135,10 +135,11 @@ def test_a_damaged_journal_gives_what_is_whole_and_names_the_rest(tmp_path: Path
     with journal.path.open("ab") as file:
         file.write(b'{"at": "2026')
     journal.append(now + timedelta(hours=1), "r2", "wave", target="t", hosts=["h1", "h2"])
-    journal.append(now, "r3", "wave", target="other", hosts=["h3"])
+    journal.append(now, "r3", "wave", target="other", hosts=["h3"], canary=True)
+    journal.append(now + timedelta(hours=1), "r3", "wave", target="other", hosts=["h4"])
     entries = journal.read()
     assert entries.damaged == (2,)
-    assert behind(entries, "other") == Behind(frozenset({"h3"}), now)
+    assert behind(entries, "other") == Behind(frozenset({"h3", "h4"}), frozenset({"h3"}), now)
     assert behind(entries, "nothing") == Behind()
     forget(tmp_path, "f.c", "p", ["h2", "h1"], now)
     assert journal.read().whole[-1]["hosts"] == ["h1", "h2"]

@@ -377,8 +377,14 @@ def test_a_pool_that_cannot_be_asked_is_told_and_the_refresh_goes_on(
         pool.up(POOL)
         monkeypatch.setattr(hosts, "look", away)
         found = client.read(pool.urn, pool.inputs, pool.outputs)
-        assert found.outputs == pool.outputs
         assert ["the module of facts is not installed" in reason for reason in found.reasons] == [True]
+        untold = "drifted: nobody can tell whether it is right: [facts-missing]"
+        assert found.outputs["state"] == dict.fromkeys(pool.outputs["state"], untold), "nobody calls them right"
+        pool.outputs = found.outputs
+        asked = len(hosts.runs)
+        pool.up(POOL)
+        assert len(hosts.runs[-1]) == len(found.outputs["state"])
+        assert len(hosts.runs) == asked + 1
 
 
 def test_state_of_hosts_that_a_refresh_lost_is_found_again(pool: Pool, hosts: FakeHosts) -> None:

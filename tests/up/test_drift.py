@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.up.well import ALL
+from tests.up.well import ALL, assert_all_well
 from tests.up.world import Ended, World
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.tools, pytest.mark.usefixtures("well_again")]
@@ -32,3 +32,20 @@ def test_a_preview_that_refreshes_names_the_drifted_host_and_touches_nothing(wor
     world.sandbox.run("fault", DRIFTED, "--clear")
     assert world.up("--refresh").results() == {"east": "unchanged", "west": "unchanged"}
     assert {host: world.stamp(host) for host in ALL} == stamps
+
+
+@pytest.mark.slow
+def test_a_drifted_host_that_cannot_be_mended_is_named_and_left_as_it_was_until_it_can(world: World) -> None:
+    stamps = {host: world.stamp(host) for host in ALL}
+    world.sandbox.run("fault", DRIFTED, FAULT)
+    ended = world.up("--refresh", expect=4)
+    assert ended.hosts() == {DRIFTED: "failed"}
+    assert "device-unhealthy: GPU at 0000:13:00.0" in ended.text, "the device is named"
+    assert not world.node("east", DRIFTED)["spec"].get("unschedulable"), "nothing was changed on it, so it is put back"
+    assert {host: world.stamp(host) for host in ALL} == stamps
+
+    world.sandbox.run("fault", DRIFTED, "--clear")
+    mended = world.up("--refresh")
+    assert mended.hosts() == {DRIFTED: "done"}, mended.text
+    assert_all_well(world)
+    assert world.up().results() == {"east": "unchanged", "west": "unchanged"}

@@ -20,7 +20,7 @@ from causeway.cli.stack_progress import watcher_for
 from causeway.fleet.load import LoadedFleet, load_fleet
 from causeway.stacks.model import Result, StackReport
 from causeway.stacks.places import Place, backends, place_in, place_of
-from causeway.stacks.run import Options, Runs, StackTask, folder_of_runs
+from causeway.stacks.run import IN_THE_PREVIEW, Options, Runs, StackTask, folder_of_runs
 from causeway.stacks.tasks import chosen_of_backend, stack_name, task_of
 from causeway.stacks.workspace import Workspace, project_folder
 
@@ -142,7 +142,7 @@ def _given_up(report: StackReport) -> StackReport:
     """The report of a dry run that was stopped: what would change is shown, and is not done."""
     if report.result is not Result.CHANGES:
         return report
-    return replace(report, result=Result.SKIPPED, reason="stopped during the preview; nothing was changed")
+    return replace(report, result=Result.SKIPPED, reason=IN_THE_PREVIEW)
 
 
 @contextmanager

@@ -79,13 +79,11 @@ def growth(canary: int, done: int, total: int) -> Growth:
     """
     if canary == 0:
         return Growth(max(1, total), canary=False)
-    if not done:
-        return Growth(canary, canary=True)
-    size, behind = canary * 2, canary * 3
+    size, behind = canary, canary
     while behind <= done:
         size *= 2
         behind += size
-    return Growth(size, canary=False)
+    return Growth(size, canary=size == canary)
 
 
 def waves_left(hosts: int, size: int, room: int) -> int:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from causeway.cluster.model import Nodes
 from causeway.errors import CausewayError, Permanent, Retryable
+from causeway.hosts.classify import CANARY_UNWELL
 from causeway.hosts.leave import AT_ONCE
 from causeway.hosts.model import Phase
 from causeway.hosts.patience import patiently
@@ -26,7 +27,7 @@ def bring_back(session: Session, nodes: Nodes, names: Sequence[str], wave: Wave)
         except Retryable as error:
             return Permanent(
                 "cluster-away",
-                f"its node stays cordoned, since the cluster's API does not answer: {error.reason}",
+                f"its node stays as it is, since the cluster's API does not answer: {error.reason}",
                 hint="run the same command again when the cluster answers: the host is right, only its node waits",
             )
         except CausewayError as error:
@@ -39,7 +40,7 @@ def bring_back(session: Session, nodes: Nodes, names: Sequence[str], wave: Wave)
             elif end.code == _INTERRUPTED:
                 session.interrupt(name, end.code, end.reason, wave)
             else:
-                session.fail(name, end.code, end.reason, end.hint, wave)
+                session.fail(name, _code(session, name, end.code), end.reason, end.hint, wave)
 
 
 _INTERRUPTED = "interrupted"
@@ -64,9 +65,10 @@ def _back(session: Session, nodes: Nodes, name: str, wave: Wave) -> str:
         if offered < expected and around.cancelled():
             raise Permanent(_INTERRUPTED, f"stopped while its node offered {offered} of {expected} {resource}")
         if offered < expected:
+            stays = "" if node.schedulable else "; it stays cordoned"
             raise Permanent(
                 "accelerators-missing",
-                f"its node offers {offered} of {expected} {resource}; it stays cordoned",
+                f"its node offers {offered} of {expected} {resource}{stays}",
                 hint="see `kubectl describe node`, and the device plugin's log; then run the same command again",
             )
     patiently(lambda: nodes.restore(name), around)
@@ -75,6 +77,11 @@ def _back(session: Session, nodes: Nodes, name: str, wave: Wave) -> str:
     if not node.schedulable and not _ours(node.mark):
         return "verified; its node stays cordoned, since it was not a rollout that cordoned it"
     return "verified and in service"
+
+
+def _code(session: Session, name: str, code: str) -> str:
+    """Code of a host that is not back: what was a canary that is not well stays one until it is."""
+    return CANARY_UNWELL if session.states[name].startswith(f"failed {CANARY_UNWELL}") else code
 
 
 def _ours(mark: object) -> bool:

@@ -10,7 +10,7 @@ from causeway.cluster.model import NodeState
 from causeway.hosts.lock import Lock, lock_of
 from causeway.hosts.model import OUT_OF_SERVICE, HostFacts, HostSpec, Phase, PoolSpec
 from causeway.hosts.stamp import Stamp, stamp_of
-from causeway.hosts.states import fingerprints, is_drifted
+from causeway.hosts.states import fingerprints, is_drifted, is_failed
 
 CANARY_UNWELL = "canary-unwell"
 EMPTYING = ("drain", "reboot")
@@ -28,7 +28,8 @@ class Need(StrEnum):
     """Its stamp proves it right, but a run that ended early has left its node marked or without operands or its
     services stopped, or it was a canary that did not stay well."""
     CHECK = "check"
-    """Only the code differs, or it drifted, or it serves and has no stamp: a run in check mode decides."""
+    """Only the code differs, or it drifted or failed although its stamp is right, or it serves and has no stamp: a run
+    in check mode decides."""
     JOIN = "join"
     """Nothing runs on it yet: no window, no cordon, no drain."""
     CHANGE = "change"
@@ -145,8 +146,9 @@ def _by_stamp(spec: PoolSpec, found: Candidate, before: str, sight: Sight) -> Ca
     stamp, host = found.stamp, found.host
     drifted = is_drifted(before)
     if stamp is not None and stamp.says(host.desired) and not drifted:
-        unwell = found.asleep or left_behind(sight.node) or before.startswith(f"failed {CANARY_UNWELL}")
-        return replace(found, need=Need.RESTORE if unwell else Need.NOTHING)
+        if found.asleep or left_behind(sight.node) or before.startswith(f"failed {CANARY_UNWELL}"):
+            return replace(found, need=Need.RESTORE)
+        return replace(found, need=Need.CHECK if is_failed(before) else Need.NOTHING)
     if host.joining or (sight.asked and not _serves(spec, stamp, sight)):
         return replace(found, need=Need.JOIN)
     if stamp is not None and (stamp.has_intent_of(host.desired) or (drifted and stamp.verified)):

@@ -1,6 +1,7 @@
 """Looks whether hosts are still what the last run proved: their stamp, versions and devices, or a run in check mode.
 
 Nothing is changed, on the host or in the cluster. A node that a killed run has left out of service is drift as well.
+Where the cluster cannot be asked, no host is called right: the state says so, and the next rollout asks again.
 A host that was not right before keeps its state: the next rollout looks at it anyway.
 """
 
@@ -12,7 +13,7 @@ from typing import Any, Literal
 from causeway.errors import CausewayError
 from causeway.hosts import states
 from causeway.hosts.classify import left_behind
-from causeway.hosts.look import probe
+from causeway.hosts.look import probe, read_nodes
 from causeway.hosts.model import OUT_OF_SERVICE, HostFacts, PoolSpec, Surroundings
 from causeway.hosts.play import play
 from causeway.hosts.session import NO_WAVE, Session, open_session
@@ -50,35 +51,38 @@ def look(
     asked = [name for name in wanted if session.hosts[name].desired != OUT_OF_SERVICE]
     session.look_at(len(asked))
     facts = probe(session, asked)
-    held = _held(session)
-    found = {name: _state(session, facts[name], held) if name in facts else session.states[name] for name in wanted}
+    found = {name: _state(session, facts[name]) if name in facts else session.states[name] for name in wanted}
     if level == "check":
-        right = [name for name, state in found.items() if fingerprints(state) is not None]
-        found.update(_predicted(session, right))
+        found.update(_predicted(session, _right(found)))
+    found.update(_out_of_service(session, _right(found)))
     return found
 
 
-def _held(session: Session) -> frozenset[str]:
-    """Hosts whose node a rollout that did not end has left out of service; none when the cluster is away."""
-    nodes = session.around.nodes
-    if nodes is None:
-        return frozenset()
-    try:
-        found = nodes.read(list(session.hosts))
-    except CausewayError:
-        return frozenset()
-    return frozenset(name for name, node in found.items() if left_behind(node))
+def _right(found: Mapping[str, str]) -> list[str]:
+    return [name for name, state in found.items() if fingerprints(state) is not None]
 
 
-def _state(session: Session, facts: HostFacts, held: frozenset[str]) -> str:
+def _out_of_service(session: Session, names: Sequence[str]) -> dict[str, str]:
+    """States of those hosts whose node a rollout that did not end has left out of service, or may have.
+
+    A pool whose cluster has no access declared is hosts alone: there are no nodes to ask for.
+    """
+    if not names or not session.around.has_cluster:
+        return {}
+    cluster = read_nodes(session)
+    if cluster.away:
+        return dict.fromkeys(names, states.untold(f"its node is in service: {cluster.away}"))
+    held = [name for name in names if left_behind(cluster.nodes.get(name))]
+    return dict.fromkeys(held, "drifted: a run that did not end has left its node out of service")
+
+
+def _state(session: Session, facts: HostFacts) -> str:
     name, before = facts.name, session.states[facts.name]
     if facts.facts is None:
         return states.unreachable(facts.unreachable)
     if fingerprints(before) is None:
         return before
     why = drifted(session.hosts[name].variables, facts, before, session.expected(name))
-    if not why and name in held:
-        why = "a run that did not end has left its node out of service"
     return f"drifted: {why}" if why else before
 
 

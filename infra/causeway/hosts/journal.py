@@ -92,19 +92,27 @@ class Behind:
 
     Args:
         hosts: those that it has brought there in waves.
-        canary: those of them that the first wave brought there.
-        canary_at: when the first wave was done; None when there was none.
+        canary: those of them that are its canary.
+        canary_at: when the canary was done; None when there was none.
     """
 
     hosts: frozenset[str] = frozenset()
     canary: frozenset[str] = frozenset()
     canary_at: datetime | None = None
 
-    def and_then(self, right: frozenset[str], at: datetime) -> Behind:
-        """The same after another wave that brought these hosts to the target; none of them changes nothing."""
+    def and_then(self, right: frozenset[str], at: datetime, *, canary: bool) -> Behind:
+        """The same after another wave.
+
+        Args:
+            right: hosts that came to their target in it; without any nothing changes.
+            at: when it was over.
+            canary: whether it was one of the canary.
+        """
         if not right:
             return self
-        return Behind(self.hosts | right, self.canary or right, self.canary_at or at)
+        if canary:
+            return Behind(self.hosts | right, self.canary | right, at)
+        return Behind(self.hosts | right, self.canary, self.canary_at)
 
 
 def behind(entries: Entries, target: str) -> Behind:
@@ -125,7 +133,8 @@ def behind(entries: Entries, target: str) -> Behind:
         if entry["kind"] != "wave" or not isinstance(done, list):
             continue
         with contextlib.suppress(ValueError):
-            found = found.and_then(frozenset(map(str, done)), datetime.fromisoformat(entry["at"]))
+            at, canary = datetime.fromisoformat(entry["at"]), entry.get("canary") is True
+            found = found.and_then(frozenset(map(str, done)), at, canary=canary)
     return found
 
 

@@ -248,11 +248,12 @@ class Surroundings:
     """What a rollout works with, all of it handed in.
 
     Args:
-        nodes: the cluster's nodes; None when the pool's cluster cannot be asked, with `nodes_away` saying why.
+        nodes: the cluster's nodes; None when the pool's cluster cannot be asked.
         now: the clock.
         sleep: waits; tests hand in their own.
         cancelled: whether to stop at the next safe point.
         home: the fleet's `.causeway`, for runs and journals.
+        nodes_away: why `nodes` is None; empty when the pool's cluster has no access declared.
     """
 
     transport: Transport
@@ -263,6 +264,11 @@ class Surroundings:
     observer: Observer
     home: Path
     nodes_away: str = ""
+
+    @property
+    def has_cluster(self) -> bool:
+        """Whether the pool's hosts are nodes of a cluster that is declared, be it away or not."""
+        return self.nodes is not None or bool(self.nodes_away)
 
 
 class Converge(Protocol):

@@ -123,7 +123,7 @@ def play(
     watch = _Watch(session, allow, wave, check=check)
     bundle = Bundle(
         stack=session.spec.stack,
-        run=_folder(session, wave, playbook, check=check),
+        run=session.folder(_folder(session, wave, playbook, check=check)),
         playbook=playbook,
         hosts={name: session.variables(name, kind) for name, kind in allow.items()},
         check=check,
@@ -136,16 +136,28 @@ def play(
     except CausewayError as error:
         refused = HostEnd("failed", error.code, error.reason, error.hint, untouched=True)
         return PlayEnd(dict.fromkeys(allow, refused))
-    if end.artifacts is not None:
-        for name in allow:
-            session.logs[name] = _relative(end.artifacts / LOG, session.around.home)
     hosts = {name: _host_end(name, end, watch.at(name), playbook) for name in allow}
+    if end.artifacts is not None:
+        _note_log(session, hosts, playbook, _relative(end.artifacts / LOG, session.around.home))
     return PlayEnd(hosts, end.status == "cancelled", watch.predicted)
+
+
+def _note_log(session: Session, hosts: Mapping[str, HostEnd], playbook: str, log: str) -> None:
+    """Note the log in which the reason stands, should a host fail.
+
+    Services are started again after something else had failed: that log says why, unless starting them is what failed.
+    """
+    for name, end in hosts.items():
+        if playbook != WAKE:
+            session.logs[name] = log
+        elif end.kind != "ok":
+            session.logs.setdefault(name, log)
 
 
 def _folder(session: Session, wave: Wave, playbook: str, *, check: bool) -> str:
     parts = [session.run, session.spec.pool]
     parts += [f"wave-{wave.number}"] if wave.number else []
+    parts += [wave.step] if wave.step else []
     parts += [] if playbook == SITE else [playbook.removesuffix(".yml")]
     return "-".join([*parts, *(["check"] if check else [])])
 

@@ -18,7 +18,7 @@ from causeway.hosts.classify import EMPTYING, Candidate, Need
 from causeway.hosts.look import Cluster, candidates, read_nodes
 from causeway.hosts.model import OUT_OF_SERVICE, Phase, PoolOutcome, PoolSpec, Surroundings
 from causeway.hosts.play import play
-from causeway.hosts.session import NO_WAVE, Session, open_session
+from causeway.hosts.session import NO_WAVE, Session, Wave, open_session
 from causeway.hosts.states import NEXT_RUN
 from causeway.hosts.waking import wake
 from causeway.hosts.waves import in_waves
@@ -83,7 +83,16 @@ def _tell_damage(session: Session) -> None:
 
 
 def _settle(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> list[Candidate]:
-    """Note the hosts on which nothing is done in this run."""
+    """Note the hosts on which nothing is done in this run.
+
+    None of them is called right, and none is worked on in service, while the cluster that could tell of a node left
+    out of service is away.
+    """
+
+    def untold(host: Candidate) -> None:
+        why = "nobody can tell whether its node is in service"
+        session.defer(host.name, NEXT_RUN, f"{why}, since the cluster's API is away: {cluster.away}")
+
     settle: dict[Need, Callable[[Candidate], None]] = {
         Need.LEAVE: lambda host: session.states.update({host.name: OUT_OF_SERVICE}),
         Need.NOTHING: lambda host: _right(session, host.name),
@@ -93,6 +102,8 @@ def _settle(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> l
             host.name, NEXT_RUN, f"nobody can tell what runs on it, since the cluster's API is away: {cluster.away}"
         ),
     }
+    if cluster.away and session.around.has_cluster:
+        settle |= dict.fromkeys((Need.NOTHING, Need.CHECK), untold)
     for host in hosts:
         if host.need in settle:
             settle[host.need](host)
@@ -141,7 +152,7 @@ def _join(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> lis
     """Install the hosts on which nothing runs yet, all at once."""
     del cluster
     new = [host for host in hosts if host.need is Need.JOIN]
-    carry(session, new, NO_WAVE)
+    carry(session, new, Wave(step="join"))
     return [host for host in hosts if host.need is not Need.JOIN]
 
 
@@ -172,7 +183,7 @@ def _check(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> li
             same.append(host.change("none"))
     if _stopped(session):
         return waves
-    again = carry(session, same, NO_WAVE)
+    again = carry(session, same, Wave(step="same"))
     return [*waves, *again] if not cluster.away else _without_cluster(session, [*waves, *again], cluster)
 
 

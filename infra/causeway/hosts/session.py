@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets as random
+import threading
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,10 +22,11 @@ from causeway.plan.fingerprint import SECRET_KEY
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """Which wave a step belongs to; 0 of 0 when to none."""
+    """Which wave a step belongs to; 0 of 0 when to none, and then `step` may name it."""
 
     number: int = 0
     count: int = 0
+    step: str = ""
 
 
 NO_WAVE = Wave()
@@ -44,6 +47,15 @@ class Session:
     failures: set[str] = field(default_factory=set)
     logs: dict[str, str] = field(default_factory=dict)
     """Where a host's last log lies, relative to the fleet's `.causeway`."""
+    _folders: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def folder(self, wanted: str) -> str:
+        """The name of a folder that no other Ansible run of this session has: the wanted one, or with a number."""
+        with self._lock:
+            self._folders[wanted] += 1
+            times = self._folders[wanted]
+        return wanted if times == 1 else f"{wanted}-{times}"
 
     @property
     def over_budget(self) -> bool:
@@ -92,7 +104,7 @@ class Session:
 
     def defer(self, name: str, until: str, why: str, wave: Wave = NO_WAVE) -> None:
         """A host is left for a later run."""
-        self._end(name, states.deferred(until, why), Phase.DEFERRED, f"until {until}: {why}", wave)
+        self._end(name, states.deferred(until, why, self.states[name]), Phase.DEFERRED, f"until {until}: {why}", wave)
 
     def pend(self, name: str) -> None:
         """The run ends before a host's turn comes; what was known of it stays known where that says more."""

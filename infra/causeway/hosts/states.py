@@ -6,6 +6,8 @@ from datetime import datetime
 
 _OK = "ok"
 _LONGEST = 300
+_DRIFTED = "drifted: "
+_UNTOLD = f"{_DRIFTED}nobody can tell whether "
 NEXT_RUN = "the next run"
 
 
@@ -27,9 +29,11 @@ def unreachable(why: str) -> str:
     return f"unreachable: {_one_line(why)}"
 
 
-def deferred(until: str, why: str) -> str:
-    """It is left for a later run."""
-    return f"deferred until {until}: {_one_line(why)}"
+def deferred(until: str, why: str, before: str = "") -> str:
+    """It is left for a later run, which has to know when it had drifted. Args: `before` is its state until now."""
+    kept = _drift(before)[: _LONGEST // 2]
+    tail = f"; {kept}" if kept else ""
+    return f"deferred until {until}: {_one_line(why)[: _LONGEST - len(tail)]}{tail}"
 
 
 def at(moment: datetime) -> str:
@@ -38,9 +42,27 @@ def at(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} {zone}".strip()
 
 
+def untold(what: str) -> str:
+    """It was right, and what is asked of it could not be told. Args: `what` follows `whether`."""
+    return f"{_UNTOLD}{_one_line(what)}"
+
+
+def is_failed(state: str) -> bool:
+    """Whether the last run failed on the host."""
+    return state.startswith("failed ")
+
+
 def is_drifted(state: str) -> bool:
-    """Whether a probe had found the host otherwise than its stamp says."""
-    return state.startswith("drifted:")
+    """Whether a probe had found the host otherwise than its stamp says; not when something could not be told."""
+    return bool(_drift(state))
+
+
+def _drift(state: str) -> str:
+    """How it had drifted, also when it was deferred since; empty when it had not."""
+    found = state if state.startswith(_DRIFTED) else ""
+    if state.startswith("deferred "):
+        found = "".join(state.partition(f"; {_DRIFTED}")[1:]).removeprefix("; ")
+    return "" if found.startswith(_UNTOLD) else found
 
 
 def failure(message: str, code: str) -> tuple[str, str, str]:

@@ -88,15 +88,20 @@ def _one(session: Session, line: _Line, cluster: Cluster) -> bool:
     if closed:
         _leave_in_service(session, line.waiting, *closed)
         return False
-    failed = len(session.failures)
-    right = _carry(session, line, chosen, lambda: _ended(session), "wave")
-    line.before = line.before.and_then(right, session.around.now())
+    failed, canary = len(session.failures), line.growth.canary
+    right = _carry(session, line, chosen, lambda: _ended(session), "wave", canary=canary)
+    line.before = line.before.and_then(right, session.around.now(), canary=canary)
     line.growth = line.growth.after(len(right), clean=len(session.failures) == failed)
     return True
 
 
 def _carry(
-    session: Session, line: _Line, chosen: Sequence[Candidate], may_begin: Callable[[], str], kind: str
+    session: Session,
+    line: _Line,
+    chosen: Sequence[Candidate],
+    may_begin: Callable[[], str],
+    kind: str,
+    **noted: bool,
 ) -> frozenset[str]:
     """Those hosts of a wave that came to their target; the journal keeps them as an entry of this kind."""
     names = {host.name for host in chosen}
@@ -107,7 +112,7 @@ def _carry(
     line.waiting = [*rest, *carry(session, chosen, wave, may_begin)]
     line.done += 1
     right = frozenset(name for name in names if session.states[name] == session.hosts[name].desired)
-    session.journal.append(session.around.now(), session.run, kind, target=session.target, hosts=sorted(right))
+    session.journal.append(session.around.now(), session.run, kind, target=session.target, hosts=sorted(right), **noted)
     return right
 
 
@@ -131,7 +136,7 @@ def _watching(session: Session, line: _Line) -> bool | None:
             return False
     line.watched = True
     cluster = read_nodes(session)
-    if cluster.away and around.nodes is not None:
+    if cluster.away and around.has_cluster:
         _leave_in_service(session, line.waiting, NEXT_RUN, f"nobody can look at the canary: {cluster.away}")
         return False
     unwell = _unwell(session, cluster, line.before.canary)

@@ -13,7 +13,7 @@ from causeway.provider.pool_diff import changes, pending
 from causeway.provider.pool_disruption import WORST, disruption
 from causeway.provider.pool_effects import PoolEffects, PoolResult, PoolRun
 from causeway.provider.pool_inputs import REQUIRED, PoolInputs
-from causeway.provider.pool_outcome import OUT_OF_SERVICE, UNWELL, deferrals, kinds, reasons
+from causeway.provider.pool_outcome import OUT_OF_SERVICE, UNTOLD, UNWELL, deferrals, kinds, reasons
 from causeway.provider.pool_rollout import wrong_settings
 from causeway.provider.pool_summary import summary
 from causeway.provider.state_schema import FIELD, SCHEMA, Upgrade, upgraded
@@ -110,7 +110,9 @@ class Baseline:
         try:
             result = self._effects().look(call, PoolRun(pool, actual, desired, names, WORST), level)
         except CausewayError as error:
-            return Done(outputs, (f"[{error.code}] its hosts could not be asked: {error}",))
+            unasked = {n: f"{UNTOLD}: [{error.code}]" for n in names if actual[n].startswith("ok ")}
+            states = _in_order(desired, {**actual, **unasked})
+            return Done({FIELD: SCHEMA, "state": states}, (f"[{error.code}] its hosts could not be asked: {error}",))
         states = _in_order(desired, {**actual, **result.states})
         return Done(
             {FIELD: SCHEMA, "state": states}, reasons(each for each in result.told if each.state == states[each.name])

@@ -35,6 +35,12 @@ AT_ONCE = (
     "stopped at once, in the middle of what it did: hosts may be cordoned or half changed, and the state does not know "
     "of it; run `causeway up` again, which asks the hosts first"
 )
+DESTROYED_AT_ONCE = (
+    "stopped at once, in the middle of what it did: releases may be half removed; run `causeway destroy` again, which "
+    "removes what is left"
+)
+BEFORE_IT_BEGAN = "stopped before it began; nothing was changed"
+IN_THE_PREVIEW = "stopped during the preview; nothing was changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +167,7 @@ class Runs:
                 failure = error
         hosts = _hosts(follower.progress)
         if failure is not None:
-            return self._broken(task, engine, gathered, failure, began, log, hosts, told, why)
+            return self._broken(task, engine, gathered, failure, began, log, hosts, told, why, worked=True)
         if self._options.operation is Operation.UP:
             settle(placed.home, task.name, before.pools, datetime.now().astimezone())
         changed = bool(gathered.changes or (why and self._options.only_looks))
@@ -186,9 +192,12 @@ class Runs:
         hosts: tuple[HostEnd, ...] = (),
         told: tuple[Told, ...] = (),
         unfinished: str = "",
+        *,
+        worked: bool = False,
     ) -> StackReport:
         if engine.asked_to_stop:
-            result, reason = Result.CANCELLED, AT_ONCE if engine.stopped_at_once else AT_SAFE_POINT
+            at_once = engine.stopped_at_once
+            result, reason = Result.CANCELLED, _stopped(self._options, worked=worked, at_once=at_once)
         elif isinstance(error, ConcurrentUpdateError):
             result, reason = Result.FAILED, "another run holds this stack"
         elif any(REFUSED in each.text for each in gathered.told):
@@ -276,6 +285,17 @@ def _perform(stack: Stack, options: Options, gathered: Gathered, *, refresh: boo
         stack.preview_destroy(on_event=gathered, color="never")
     else:
         stack.destroy(on_event=gathered, color="never", continue_on_error=True)
+
+
+def _stopped(options: Options, *, worked: bool, at_once: bool) -> str:
+    """How a stack ended that was asked to stop, and what to do now. Args: `worked` is whether the operation began."""
+    if options.only_looks:
+        return IN_THE_PREVIEW
+    if not worked:
+        return BEFORE_IT_BEGAN
+    if not at_once:
+        return AT_SAFE_POINT
+    return DESTROYED_AT_ONCE if options.operation is Operation.DESTROY else AT_ONCE
 
 
 def _result(options: Options, *, changed: bool, hosts: tuple[HostEnd, ...]) -> Result:

@@ -71,6 +71,9 @@ def _is_open(journal: Journal) -> bool:
 
 
 def settle(home: Path, stack: str, pools: Sequence[str], at: datetime) -> None:
-    """Note that the hosts of pools were asked, so that the next run need not do it again."""
+    """Note that the hosts of pools were asked, so that the next run need not do it again.
+
+    What hosts and clusters could not tell then is in the state: such a host is not called right.
+    """
     for pool in pools:
         journal_of(home, stack, pool).append(at, "", LOOKED)
