@@ -21,12 +21,19 @@ from causeway.stacks.locks import Lock
 from causeway.stacks.model import HostEnd, Operation, Result, StackReport, Standing, Told
 from causeway.stacks.places import PROJECTS_OWN, Place
 from causeway.stacks.progress import StackProgress, Tail
-from causeway.stacks.unfinished import Unfinished, open_pools, settle
-from causeway.stacks.workspace import Workspace
+from causeway.stacks.unfinished import Unfinished, open_pools, open_runs, settle
+from causeway.stacks.workspace import Workspace, last_line
 
 POLL_S = 0.3
 DRIFT = "CAUSEWAY_DRIFT"
 UNFINISHED = "an earlier run did not come to its end ({}): hosts and clusters are asked how they are"
+BEGUN = "a rollout began and did not end: {}"
+ASKING = f"{BEGUN}; its hosts are asked how they are, so that the state tells it to any machine"
+ASKED = f"{BEGUN}; its hosts were asked, and the state holds how they are"
+NOT_ASKED = (
+    f"{BEGUN}; its hosts could not be asked afterwards ({{}}), so the state does not know how they are: run "
+    "`causeway up` again here, or `causeway up --refresh` on another machine"
+)
 REFUSED = "this stack from being changed"
 """What the program says when rules refuse a stack (`causeway.program.obstacles.refusal`)."""
 
@@ -87,6 +94,9 @@ class Watcher:
     def moved(self, progress: StackProgress, event: Mapping[str, object]) -> None:
         """The provider told a step."""
 
+    def asks(self, stack: str, why: str) -> None:
+        """A stack's hosts are asked how they are, after its run has failed."""
+
     def ended(self, report: StackReport) -> None:
         """A stack is at its end."""
 
@@ -131,6 +141,7 @@ class Runs:
             self._engines.append(engine)
         self._watcher.began(task.name)
         gathered = Gathered()
+        open_before = open_runs(self._workspace.home, task.name)
         try:
             report = self._worked(task, engine, gathered, began, log)
         except CausewayError as error:
@@ -138,8 +149,39 @@ class Runs:
             report = self._report(task, result, began, log, gathered, reason=str(error))
         except CommandError as error:
             report = self._broken(task, engine, gathered, error, began, log)
+        report = self._looked_after(task, report, engine, open_before)
         self._watcher.ended(report)
         return report
+
+    def _looked_after(
+        self, task: StackTask, report: StackReport, engine: Engine, before: frozenset[tuple[str, str]]
+    ) -> StackReport:
+        """Let the state tell of rollouts that this run began and whose end nobody noted: their provider is gone.
+
+        The report says this and counts nothing as proved, and stays as it is otherwise. Where the engine was killed or
+        stopped at once, the state holds what is pending and tells it already.
+        """
+        if not any(each.kind == "Baseline" for each in report.changes) or engine.stopped_at_once:
+            return report
+        if self._options.operation is not Operation.UP:
+            return report
+        cut = ", ".join(sorted(pool for pool, _ in open_runs(self._workspace.home, task.name) - before))
+        if not cut:
+            return report
+        again = Engine(report.log)
+        with self._lock:
+            self._engines.append(again)
+        self._watcher.asks(task.name, ASKING.format(cut))
+        try:
+            placed = self._workspace.at(task.place).with_passphrase()
+            if placed.pending(task.name, again):
+                return report  # it was the engine that was killed
+            placed.with_variables({DRIFT: "facts"}).refresh(task.name, again)
+            text = ASKED.format(cut)
+        except (CausewayError, CommandError) as error:
+            why = "stopped" if again.asked_to_stop else last_line(str(error))
+            text = NOT_ASKED.format(cut, why)
+        return replace(report, told=(*report.told, Told("warning", "", text)), standing=Standing())
 
     def _worked(self, task: StackTask, engine: Engine, gathered: Gathered, began: float, log: Path) -> StackReport:
         placed = self._workspace.at(task.place).with_passphrase()

@@ -265,6 +265,15 @@ class Workspace:
         exported = engine.run(["stack", "export", "--stack", stack], str(self.folder), self.variables)
         return pending(json.loads(exported.stdout or "{}").get("deployment") or {})
 
+    def refresh(self, stack: str, engine: Engine) -> None:
+        """Let a stack's state say what the provider finds; the program does not run.
+
+        Raises:
+            CommandError: the engine did not come to its end.
+        """
+        words = ["refresh", "--yes", "--skip-preview", "--color", "never", "--stack", stack]
+        engine.run(words, str(self.folder), self.variables)
+
     def _state_file(self, stack: str) -> str | None:
         """A stack's state as the engine writes it into a folder (seen with 3.259.0); None where it is elsewhere."""
         folder = backend_folder(self.backend)
