@@ -22,6 +22,7 @@ from causeway.provider.pool_effects import PoolResult, PoolRun
 from causeway.provider.pool_outcome import Told
 from causeway.provider.release_effects import ReleaseResult, ReleaseRun
 from causeway.provider.server import serve
+from causeway.provider.values import Values
 
 WORLD = "CAUSEWAY_TEST_WORLD"
 
@@ -78,6 +79,10 @@ class World:
         file = self._folder / "runs.jsonl"
         notes = map(json.loads, file.read_text().splitlines() if file.exists() else ())
         return {note["done"]: note["state"] for note in notes if "done" in note}
+
+    def held(self, call: Call, inputs: Values, names: Sequence[str]) -> Sequence[str]:
+        del call, inputs
+        return [name for name in names if self.fault(f"held {name}")]
 
     def forget(self, call: Call, pool: str, names: Sequence[str]) -> None:
         del call

@@ -194,11 +194,22 @@ def test_a_preview_alone_settles_nothing(world: World) -> None:
     assert [refresh for _, refresh, _ in world.refreshed] == [True, True]
 
 
-def test_a_destruction_asks_nobody(world: World) -> None:
+def test_a_destruction_asks_nobody_and_says_what_it_leaves(world: World) -> None:
     leave_journal(world)
     leave_operation(world)
-    world.run(Operation.DESTROY)
+    report = world.run(Operation.DESTROY)
     assert world.refreshed == [(Operation.DESTROY, False, None)]
+    (told,) = report.told
+    assert told.text == runs.GIVEN_UP.format("pending in the state: north/h20; a rollout that did not end: h20")
+    assert (report.result, open_pools(world.workspace.home, STACK)) == (Result.UNCHANGED, ("h20",))
+
+
+def test_the_dry_run_of_a_destruction_warns_before_anybody_agrees(world: World) -> None:
+    leave_journal(world)
+    made = Runs(world.workspace, Options(Operation.DESTROY, dry=True), Watcher(), world.workspace.home / "logs")
+    (report,) = made.run([StackTask(STACK)])
+    assert [each.text for each in report.told] == [runs.GIVEN_UP.format("a rollout that did not end: h20")]
+    assert report.result is Result.UNCHANGED, "there is nothing to destroy"
 
 
 @dataclass

@@ -34,6 +34,10 @@ NOT_ASKED = (
     f"{BEGUN}; its hosts could not be asked afterwards ({{}}), so the state does not know how they are: run "
     "`causeway up` again here, or `causeway up --refresh` on another machine"
 )
+GIVEN_UP = (
+    "an earlier run did not come to its end ({}), and hosts are given up as they are, without being asked: their nodes "
+    "may be cordoned and the vendor's services stopped; bring the stack up first, or look with `kubectl get nodes`"
+)
 REFUSED = "this stack from being changed"
 """What the program says when rules refuse a stack (`causeway.program.obstacles.refusal`)."""
 
@@ -189,7 +193,7 @@ class Runs:
         told = tuple(Told("warning", "", f"removed the lock of a run that is gone: {lock.holder}") for lock in broken)
         before = self._before(task, placed, engine, broken)
         why = task.unfinished or str(before)
-        told += (Told("warning", "", UNFINISHED.format(why)),) if why else ()
+        told += (Told("warning", "", self._unfinished.format(why)),) if why else ()
         events = log.with_suffix(".events.jsonl")
         asked = _drift(self._options, os.environ, unfinished=bool(why))
         workspace = placed.with_variables({"CAUSEWAY_EVENTS": str(events), **asked})
@@ -206,13 +210,19 @@ class Runs:
             return self._broken(task, engine, gathered, failure, began, log, hosts, told, why)
         if self._options.operation is Operation.UP:
             settle(placed.home, task.name, before.pools, datetime.now().astimezone())
-        changed = bool(gathered.changes or (why and self._options.only_looks))
+        asks = bool(why) and self._options.operation is Operation.PREVIEW
+        changed = bool(gathered.changes or asks)
         result = _result(self._options, changed=changed, hosts=hosts)
         return self._report(task, result, began, log, gathered, hosts, told, unfinished=why)
 
+    @property
+    def _unfinished(self) -> str:
+        """What is said of an earlier run that did not come to its end."""
+        return GIVEN_UP if self._options.operation is Operation.DESTROY else UNFINISHED
+
     def _before(self, task: StackTask, workspace: Workspace, engine: Engine, broken: tuple[Lock, ...]) -> Unfinished:
         """What tells that an earlier run did not come to its end."""
-        if task.create or self._options.operation is Operation.DESTROY:
+        if task.create:
             return Unfinished()
         resources = workspace.pending(task.name, engine)
         return Unfinished(broken, resources, open_pools(workspace.home, task.name))
