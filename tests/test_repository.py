@@ -73,3 +73,16 @@ def test_the_page_of_error_codes_is_what_the_sources_say() -> None:
     argv = [sys.executable, str(TOP / "docs" / "error_reference.py"), "--check"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", ["real-hardware.md", "own-repository.md"])
+def test_pages_for_a_repository_of_ones_own_run_no_playbook_by_a_path_of_the_checkout(page: str) -> None:
+    text = (TOP / "docs" / page).read_text("utf-8")
+    assert "ansible-playbook" in text
+    assert not re.search(r"ansible-playbook playbooks/", text)
+
+
+def test_the_wheel_is_brought_to_the_folder_from_which_it_is_installed() -> None:
+    text = (TOP / "docs/own-repository.md").read_text("utf-8")
+    made, copied, installed = (text.index(each) for each in (" wheel  ", "-any.whl .\n", "pip install './causeway-"))
+    assert made < copied < installed

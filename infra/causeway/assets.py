@@ -70,6 +70,36 @@ def definitions_below(environment: Path) -> Path:
     return environment / "share" / "causeway" / "definitions"
 
 
+def declarations(fleet: str, setting: str | None, root: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Folders where a fleet's declaration may lie; the first that is there counts.
+
+    Args:
+        fleet: the fleet's name.
+        setting: `causeway:fleet`, a path below the project's folder; None when it is not set.
+        root: the folder of the Pulumi project.
+    """
+    named = environ.get("CAUSEWAY_FLEET")
+    usual = root / "inventory" / fleet
+    if setting:
+        return root / setting, usual
+    if not named:
+        return (usual,)
+    # a shell that was set up for one fleet works on the others of the repository all the same
+    return (Path(named), usual) if Path(named).name == fleet else (usual, Path(named))
+
+
+def fleet_of_stack(stack: str, setting: str | None, here: Path, environ: Mapping[str, str]) -> Path:
+    """The folder of the fleet that a stack deploys: its program and the provider look for it alike.
+
+    Args:
+        stack: FLEET.CLUSTER, or any name where a program of one's own declares the fleet.
+        setting: `causeway:fleet`; None when it is not set.
+        here: a folder in the Pulumi project.
+    """
+    candidates = declarations(stack.partition(".")[0], setting, project_folder(here), environ)
+    return next((each for each in candidates if each.is_dir()), fleet_here(environ, here))
+
+
 def fleet_here(environ: Mapping[str, str], here: Path) -> Path:
     """The folder of the fleet that a process works on: CAUSEWAY_FLEET, or that of the Pulumi project around `here`."""
     named = environ.get("CAUSEWAY_FLEET")

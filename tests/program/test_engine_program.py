@@ -140,3 +140,21 @@ def test_a_mistake_in_the_declaration_is_told_with_its_place_and_without_a_trace
     assert "fleet.yaml:" in told
     assert "tenur" in told
     assert "Traceback" not in told
+
+
+def test_the_provider_works_in_the_folder_that_the_stack_names(stack: Callable[[str], Stack]) -> None:
+    made = stack("cn-north-inference")
+    mine = made.project.folder / "examples/mine"
+    mine.parent.mkdir()
+    made.fleet.parent.rename(mine)
+    made.project.environ["CAUSEWAY_HOME"] = ""
+    made.project.pulumi("config", "set", "causeway:fleet", "examples/mine")
+    made.up()
+    journals = mine / ".causeway/journal/sandbox.cn-north-inference"
+    assert list(journals.glob("*.jsonl"))
+    assert not (made.project.folder / ".causeway/journal").exists()
+    assert not any(
+        "examples/mine" in str(each.get("inputs"))
+        for name, each in made.project.state().items()
+        if name.startswith("cn-north-inference/")
+    )

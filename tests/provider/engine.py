@@ -137,6 +137,7 @@ def fake_plugin(folder: Path) -> Path:
     """A folder with the provider of `fake_kinds`, whose hosts and clusters are files."""
     folder.mkdir(parents=True)
     program = folder / "pulumi-resource-causeway"
-    program.write_text(f'#!/bin/sh\nPYTHONPATH={TOP} exec {sys.executable} -u -m tests.provider.fake_kinds "$@"\n')
+    paths = f"{TOP}{os.pathsep}{TOP / 'infra'}"
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={paths} exec {sys.executable} -u -m tests.provider.fake_kinds "$@"\n')
     program.chmod(0o755)
     return folder

@@ -15,12 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from causeway.hosts.journal import journal_of
 from causeway.provider import baseline, lease, release
 from causeway.provider.model import Call, Kind
 from causeway.provider.pool_effects import PoolResult, PoolRun
 from causeway.provider.pool_outcome import Told
 from causeway.provider.release_effects import ReleaseResult, ReleaseRun
 from causeway.provider.server import serve
+from causeway.provider.values import Values
 
 WORLD = "CAUSEWAY_TEST_WORLD"
 
@@ -40,6 +42,14 @@ class World:
             file.write(json.dumps(what) + "\n")
 
     def converge(self, call: Call, run: PoolRun) -> PoolResult:
+        journal = journal_of(call.home, call.stack, str(run.pool.values["pool"]))
+        name = f"{os.getpid()}-{time.monotonic_ns()}"
+        journal.append(call.now(), name, "begin")
+        result = self._rollout(call, run)
+        journal.append(call.now(), name, "end")
+        return result
+
+    def _rollout(self, call: Call, run: PoolRun) -> PoolResult:
         self.note(pool=run.pool.values["pool"], hosts=list(run.names), disruption=run.disruption, pid=os.getpid())
         states: dict[str, str] = {}
         for name in run.names:
@@ -48,15 +58,31 @@ class World:
                 return PoolResult(states | left, stopped="cancelled", lost=True)
             time.sleep(float(self.fault("seconds") or 0))
             states[name] = self.fault(name) or run.desired[name]
-            self.note(done=name)
+            self.note(done=name, state=states[name])
         failed = [name for name, state in states.items() if state.startswith(("failed", "unreachable"))]
         budget = int((run.pool.values.get("rollout") or {}).get("failure_budget", 0))
         return PoolResult(states, [Told(name, state) for name, state in states.items()], "", len(failed) > budget)
 
     def look(self, call: Call, run: PoolRun, level: str) -> PoolResult:
-        del call, level
-        states = {name: self.fault(name) or run.before[name] for name in run.names}
+        seconds = float(self.fault("look") or 0)
+        if seconds:
+            self.note(looked=level)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not call.cancelled():
+            time.sleep(0.05)
+        brought = self._brought()
+        states = {name: self.fault(name) or _drifted(run.before[name], brought.get(name)) for name in run.names}
         return PoolResult(states, [Told(name, state) for name, state in states.items() if self.fault(name)])
+
+    def _brought(self) -> dict[str, str]:
+        """Where the last run has brought each host, whether or not it came to its end."""
+        file = self._folder / "runs.jsonl"
+        notes = map(json.loads, file.read_text().splitlines() if file.exists() else ())
+        return {note["done"]: note["state"] for note in notes if "done" in note}
+
+    def held(self, call: Call, inputs: Values, names: Sequence[str]) -> Sequence[str]:
+        del call, inputs
+        return [name for name in names if self.fault(f"held {name}")]
 
     def forget(self, call: Call, pool: str, names: Sequence[str]) -> None:
         del call
@@ -72,6 +98,10 @@ class World:
     def uninstall(self, call: Call, run: ReleaseRun) -> None:
         del call
         self.note(uninstalled=run.inputs["release"])
+
+
+def _drifted(before: str, brought: str | None) -> str:
+    return before if brought in (None, before) else f"drifted: it is {brought}"
 
 
 class Releases(World):

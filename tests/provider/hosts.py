@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from causeway.errors import Retryable
 from causeway.provider.model import Call
 from causeway.provider.pool_effects import PoolResult, PoolRun
 from causeway.provider.pool_outcome import Told
+from causeway.provider.values import Values
 
 
 @dataclass
@@ -22,6 +24,8 @@ class FakeHosts:
         budget: failed hosts that the pool bears.
         runs: the hosts of each run.
         seen: disruption of each run.
+        marked: hosts whose node carries a rollout's mark.
+        away: why the cluster cannot be asked; empty where it can.
     """
 
     faults: dict[str, str] = field(default_factory=dict)
@@ -30,6 +34,8 @@ class FakeHosts:
     seen: list[str] = field(default_factory=list)
     variables: dict[str, dict[str, object]] = field(default_factory=dict)
     forgotten: list[str] = field(default_factory=list)
+    marked: set[str] = field(default_factory=set)
+    away: str = ""
 
     def converge(self, call: Call, run: PoolRun) -> PoolResult:
         self.runs.append(list(run.names))
@@ -46,6 +52,11 @@ class FakeHosts:
         states = {name: self.faults[name] for name in run.names if name in self.faults}
         told = [Told(name, state) for name, state in states.items() if state.startswith("unreachable")]
         return PoolResult({name: states.get(name, run.before[name]) for name in run.names}, told)
+
+    def held(self, call: Call, inputs: Values, names: Sequence[str]) -> Sequence[str]:  # noqa: ARG002
+        if self.away:
+            raise Retryable("cluster-unreachable", self.away)
+        return [name for name in names if name in self.marked]
 
     def forget(self, call: Call, pool: str, names: Sequence[str]) -> None:  # noqa: ARG002
         self.forgotten.extend(names)

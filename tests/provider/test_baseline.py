@@ -426,6 +426,27 @@ def test_hosts_that_are_given_up_in_the_middle_are_named(pool: Pool, hosts: Fake
     assert warnings == [f"{given_up}: gpu-12: unreachable: no route to host"]
 
 
+@pytest.mark.parametrize("way", ["delete", "take out"])
+@pytest.mark.parametrize("away", ["", "its API does not answer"])
+def test_hosts_that_are_given_up_after_a_run_was_killed_are_named_though_the_state_calls_them_right(
+    pool: Pool, hosts: FakeHosts, way: str, away: str
+) -> None:
+    pool.up(POOL)
+    hosts.marked, hosts.away = {"gpu-03", "gpu-12"}, away
+    pool.client.engine.lines.clear()
+    if way == "delete":
+        pool.client.delete(pool.urn, pool.inputs, pool.outputs)
+    else:
+        pool.up(POOL | {"hosts": "gpu-[01:11]"})
+    (warning,) = [line.text for line in pool.client.engine.lines if line.warning]
+    if away:
+        assert warning == f"whether a rollout has left nodes cordoned could not be asked: {away}"
+        return
+    left = [name for name in sorted(hosts.marked) if way == "delete" or name == "gpu-12"]
+    named = "; ".join(f"{name}: a rollout has left its node out of service" for name in left)
+    assert warning == f"left as they are; look whether their nodes are cordoned (kubectl get nodes): {named}"
+
+
 def test_another_pool_under_the_same_name_is_a_replacement(pool: Pool) -> None:
     pool.up(POOL)
     new = pool.client.checked(pool.urn, POOL | {"cluster": "south"}, pool.inputs)

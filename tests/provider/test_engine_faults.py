@@ -7,13 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from causeway.stacks.unfinished import pending
+from causeway.stacks.model import Operation, Result, StackReport
+from causeway.stacks.run import ASKED, ASKING, NOT_ASKED, Options, Runs, StackTask, Watcher
+from causeway.stacks.unfinished import open_pools, pending
+from causeway.stacks.workspace import Workspace
 from tests.provider.engine import Project, fake_plugin
 
 pytestmark = pytest.mark.tools
@@ -37,8 +42,8 @@ class Slow:
         self.project.write(PROGRAM)
         self.project.opened()
 
-    def takes(self, seconds: float) -> None:
-        (self.world / "faults.json").write_text(json.dumps({"seconds": seconds}))
+    def takes(self, seconds: float, look: float = 0) -> None:
+        (self.world / "faults.json").write_text(json.dumps({"seconds": seconds, "look": look}))
 
     def notes(self) -> list[dict[str, Any]]:
         file = self.world / "runs.jsonl"
@@ -141,3 +146,101 @@ def test_a_killed_engine_takes_the_provider_with_it_at_the_next_safe_point(slow:
     slow.project.pulumi("cancel", "--yes")
     slow.project.pulumi("up", "--yes", "--skip-preview")
     assert all(state.startswith("ok ") for state in slow.states().values())
+
+
+class Asks(Watcher):
+    """Keeps why hosts were asked."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def asks(self, stack: str, why: str) -> None:
+        self.said.append(f"{stack}: {why}")
+
+
+def runs_on(machine: str, slow: Slow, operation: Operation, watcher: Watcher | None = None) -> Runs:
+    """What `causeway preview` or `up` runs on a machine that has journals of its own, and the backend of all."""
+    home = slow.project.folder / machine
+    variables = slow.project.variables | {"CAUSEWAY_HOME": str(home)}
+    workspace = Workspace(slow.project.folder, variables, home, sandbox=False)
+    return Runs(workspace, Options(operation), watcher or Watcher(), home / "logs")
+
+
+def run_on(machine: str, slow: Slow, operation: Operation) -> StackReport:
+    (report,) = runs_on(machine, slow, operation).run([StackTask("dev")])
+    return report
+
+
+def until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def with_killed_provider(slow: Slow, runs: Runs, look: float = 0) -> tuple[threading.Thread, list[StackReport]]:
+    """A run that brings hosts to the next version, whose provider is killed after two of them.
+
+    Args:
+        look: seconds that it takes to ask the hosts.
+    """
+    slow.takes(0)
+    slow.project.pulumi("up", "--yes", "--skip-preview")
+    before = len(slow.notes())
+    slow.takes(0.5, look)
+    slow.project.write(PROGRAM.replace('"a__b": 1', '"a__b": 2'))
+    ended: list[StackReport] = []
+    thread = threading.Thread(target=lambda: ended.extend(runs.run([StackTask("dev")])))
+    thread.start()
+    until(lambda: sum("done" in note for note in slow.notes()[before:]) >= 2)
+    os.kill(next(note["pid"] for note in slow.notes()[before:] if "pid" in note), signal.SIGKILL)
+    return thread, ended
+
+
+def test_after_a_killed_provider_another_machine_finds_its_hosts_though_the_declaration_was_taken_back(
+    slow: Slow,
+) -> None:
+    asks = Asks()
+    thread, ended = with_killed_provider(slow, runs_on("first", slow, Operation.UP, asks))
+    thread.join(PATIENCE_S)
+    (report,) = ended
+    assert report.result is Result.PARTLY, report
+    assert report.standing.verified == 0, "nothing is counted as proved"
+    assert report.told[-1].text == ASKED.format("h20"), report.told
+    assert asks.said == [f"dev: {ASKING.format('h20')}"]
+    moved = {name for name, state in slow.states().items() if state.startswith("drifted: ")}
+    assert moved >= {"gpu-01", "gpu-02"}
+    assert len(moved) < 8
+    slow.takes(0)
+    slow.project.write(PROGRAM)
+    assert run_on("second", slow, Operation.PREVIEW).result is Result.CHANGES
+    assert run_on("second", slow, Operation.UP).result is Result.DONE
+    assert set([note["hosts"] for note in slow.notes() if "hosts" in note][-1]) == moved
+    assert all(state.startswith("ok ") for state in slow.states().values())
+    assert run_on("second", slow, Operation.PREVIEW).result is Result.UNCHANGED
+
+
+def test_ctrl_c_ends_the_asking_after_a_killed_provider_and_nothing_is_claimed(slow: Slow) -> None:
+    runs = runs_on("first", slow, Operation.UP)
+    thread, ended = with_killed_provider(slow, runs, look=PATIENCE_S)
+    until(lambda: any("looked" in note for note in slow.notes()))
+    began = time.monotonic()
+    runs.stop()
+    thread.join(PATIENCE_S)
+    assert time.monotonic() - began < 30
+    (report,) = ended
+    assert report.result is Result.PARTLY, "the run had failed before anybody stopped it"
+    assert report.told[-1].text == NOT_ASKED.format("h20", "stopped")
+    assert open_pools(slow.project.folder / "first", "dev") == ("h20",), "the next run here still asks"
+
+
+def test_hosts_are_not_asked_after_a_run_whose_hosts_failed(slow: Slow) -> None:
+    slow.takes(0)
+    slow.project.pulumi("up", "--yes", "--skip-preview")
+    (slow.world / "faults.json").write_text(json.dumps({"gpu-03": "failed disk-full: no space"}))
+    slow.project.write(PROGRAM.replace('"a__b": 1', '"a__b": 2'))
+    asks = Asks()
+    (report,) = runs_on("first", slow, Operation.UP, asks).run([StackTask("dev")])
+    assert report.result is Result.PARTLY, report
+    assert slow.states()["gpu-03"] == "failed disk-full: no space"
+    assert asks.said == []

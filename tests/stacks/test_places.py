@@ -135,6 +135,16 @@ def test_a_stack_whose_secrets_another_provider_encrypts_is_not_worked_on(
         assert f"change-secrets-provider {provider!r} --stack f.c" in caught.value.hint
 
 
+def test_a_stack_whose_settings_are_elsewhere_is_not_said_to_have_any_secrets_provider(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, {}, tmp_path, sandbox=False).at(Place("", KEY))
+    with pytest.raises(Permanent) as caught:
+        workspace.open("f.c", Engine(), create=False)
+    assert (caught.value.code, caught.value.where) == ("no-stack-settings", str(tmp_path / "Pulumi.f.c.yaml"))
+    assert "passphrase" not in str(caught.value)
+    assert "change-secrets-provider" not in str(caught.value)
+    assert "bring Pulumi.f.c.yaml" in caught.value.hint
+
+
 def test_a_stack_is_made_with_its_site_s_secrets_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, Any] = {}
 

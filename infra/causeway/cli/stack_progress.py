@@ -76,6 +76,11 @@ class Lines(Watcher):
         text = str(event.get("text", ""))
         self._console.print(f"  {escape(where)}: {escape(phase)}{escape(f', {text}') if text else ''}", soft_wrap=True)
 
+    def asks(self, stack: str, why: str) -> None:
+        """A stack's hosts are asked how they are, after its run has failed."""
+        with self._lock:
+            _say_asks(self._console, stack, why)
+
     def ended(self, report: StackReport) -> None:
         """A stack is at its end."""
         with self._lock:
@@ -127,6 +132,12 @@ class Bars(Watcher):
                 self._failed.add((stack, name, host))
                 self._progress.console.print(f"[red]✗[/] {escape(f'{stack}/{name}/{host}: {text}')}", soft_wrap=True)
 
+    def asks(self, stack: str, why: str) -> None:
+        """A stack's hosts are asked how they are, after its run has failed."""
+        with self._lock:
+            self._progress.update(self._stacks[stack], note="asks its hosts")
+            _say_asks(self._progress.console, stack, why)
+
     def ended(self, report: StackReport) -> None:
         """A stack is at its end."""
         with self._lock:
@@ -135,6 +146,10 @@ class Bars(Watcher):
                 if stack == report.stack:
                     self._progress.update(task, visible=False)
             _say_end(self._progress.console, report)
+
+
+def _say_asks(console: Console, stack: str, why: str) -> None:
+    console.print(f"  {escape(stack)}: {escape(why)}", soft_wrap=True)
 
 
 def _say_end(console: Console, report: StackReport) -> None:

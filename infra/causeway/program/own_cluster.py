@@ -72,7 +72,9 @@ def _prepared(name: str, args: ClusterArgs, on: date) -> tuple[StackDocument, Re
     with tempfile.TemporaryDirectory() as folder:
         # JSON is YAML: the declaration's own loader checks it, with its words and its hints
         Path(folder, "fleet.yaml").write_text(json.dumps(declared, indent=1), encoding="utf-8")
-        playbooks = assets.playbooks_of(assets.fleet_here(os.environ, Path.cwd()))
+        playbooks = assets.playbooks_of(
+            assets.fleet_of_stack(pulumi.get_stack(), setting("fleet"), Path.cwd(), os.environ)
+        )
         document = stack_document(planned(Path(folder), on, "the program", playbooks), name)
         stopped = stopping(document)
         if stopped:

@@ -12,7 +12,6 @@ from causeway.errors import Permanent
 from causeway.program.document import StackDocument
 from causeway.program.kept import Kept, digest_of_folders, stamp_of_code
 
-DECLARATIONS = "inventory"
 FLEET_VARIABLE = "CAUSEWAY_FLEET"
 
 
@@ -40,13 +39,7 @@ def fleet_folder(fleet: str, setting: str | None, root: Path, environ: Mapping[s
     Raises:
         Permanent: there is no such folder.
     """
-    named = environ.get(FLEET_VARIABLE)
-    candidates = [root / setting] if setting else [Path(named)] if named else []
-    usual = root / DECLARATIONS / fleet
-    # a shell that was set up for one fleet works on the others of the repository all the same
-    if not setting and usual.is_dir() and (not named or Path(named).name != fleet):
-        candidates.insert(0, usual)
-    candidates.append(usual)
+    candidates = assets.declarations(fleet, setting, root, environ)
     found = next((each for each in candidates if each.is_dir()), None)
     if found is None:
         places = ", ".join(str(each) for each in candidates)

@@ -83,7 +83,7 @@ class Baseline:
         if preview:
             _predict(call, actual, desired)
             return Done({FIELD: SCHEMA, "state": {**kept, **left_alone, **dict.fromkeys(names, UNKNOWN)}})
-        _left(call, {name: state for name, state in actual.items() if name not in desired})
+        self._left(call, new, {name: state for name, state in actual.items() if name not in desired})
         if not names:
             return Done({FIELD: SCHEMA, "state": _in_order(desired, {**kept, **left_alone})})
         before = {name: str(state) for name, state in actual.items()}
@@ -123,7 +123,24 @@ class Baseline:
         approvals.require(inputs, "destroy", call.today, _words(inputs))
         states = _states(outputs)
         self._effects().forget(call, str(inputs.get("pool")), sorted(states))
-        _left(call, states)
+        self._left(call, inputs, states)
+
+    def _left(self, call: Call, inputs: Values, states: Mapping[str, Any]) -> None:
+        """Tell of hosts that are no longer kept and that a run did not bring to its end, whatever the state says."""
+        if not states:
+            return
+        unwell = {name: str(state) for name, state in states.items() if str(state).startswith(UNWELL)}
+        try:
+            held = self._effects().held(call, inputs, sorted(states))
+        except CausewayError as error:
+            call.log(f"whether a rollout has left nodes cordoned could not be asked: {error}", warning=True)
+            held = ()
+        unwell = dict.fromkeys(held, "a rollout has left its node out of service") | unwell
+        if unwell:
+            told = "; ".join(f"{name}: {state}" for name, state in sorted(unwell.items()))
+            call.log(
+                f"left as they are; look whether their nodes are cordoned (kubectl get nodes): {told}", warning=True
+            )
 
 
 def _states(values: Values) -> Mapping[str, Any]:
@@ -160,14 +177,6 @@ def _told(call: Call, result: PoolResult) -> tuple[str, ...]:
     for line in failures:
         call.log(f"within the failure budget, and planned again by the next run: {line}", warning=True)
     return ()
-
-
-def _left(call: Call, states: Mapping[str, Any]) -> None:
-    """Tell of hosts that are no longer kept and that the last run did not bring to its end."""
-    unwell = {name: str(state) for name, state in states.items() if str(state).startswith(UNWELL)}
-    if unwell:
-        told = "; ".join(f"{name}: {state}" for name, state in sorted(unwell.items()))
-        call.log(f"left as they are; look whether their nodes are cordoned (kubectl get nodes): {told}", warning=True)
 
 
 def _predict(call: Call, actual: Mapping[str, Any], desired: Mapping[str, Any]) -> None:

@@ -66,15 +66,17 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The provider's configuration, one per stack: `causeway:hmacKey`, `causeway:asOf`.
+    """The provider's configuration, one per stack: `causeway:hmacKey`, `causeway:asOf`, `causeway:fleet`.
 
     Args:
         key: HMAC key with which secrets enter fingerprints; None when none is set.
         as_of: the day on which approvals are read; None for today.
+        fleet: folder of the declaration, below the project's; None for the usual one.
     """
 
     key: bytes | None = field(default=None, repr=False)
     as_of: date | None = None
+    fleet: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Protocol
 from causeway.provider.model import Call
 from causeway.provider.pool_inputs import PoolInputs
 from causeway.provider.pool_outcome import Told
+from causeway.provider.values import Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,14 @@ class PoolEffects(Protocol):
 
     def look(self, call: Call, run: PoolRun, level: str) -> PoolResult:
         """Probe hosts (`facts`), or predict what a run would change on them as well (`check`)."""
+        ...
+
+    def held(self, call: Call, inputs: Values, names: Sequence[str]) -> Sequence[str]:
+        """Those hosts whose node a rollout holds, or held when it was killed; none without a cluster.
+
+        Raises:
+            CausewayError: the cluster cannot be asked.
+        """
         ...
 
     def forget(self, call: Call, pool: str, names: Sequence[str]) -> None:

@@ -23,7 +23,7 @@ from causeway.provider.model import Call
 from causeway.provider.pool_effects import PoolResult, PoolRun
 from causeway.provider.pool_inputs import PoolInputs
 from causeway.provider.pool_outcome import Told
-from causeway.provider.values import plain
+from causeway.provider.values import Values, plain
 
 
 class RealHosts:
@@ -38,6 +38,15 @@ class RealHosts:
         around = _around(call, run)
         states = look(_spec(call, run), run.before, run.names, around, "check" if level == "check" else "facts")
         return PoolResult(states, tuple(Told(name, state) for name, state in states.items()))
+
+    def held(self, call: Call, inputs: Values, names: Sequence[str]) -> Sequence[str]:
+        """Those hosts whose node carries a rollout's mark."""
+        del call
+        access: Mapping[str, Any] = plain(inputs.get("access") or {})
+        if not access:
+            return ()
+        found = ClusterNodes(Api(Access(access.get("context"), access.get("kubeconfig")))).read(names)
+        return sorted(name for name, node in found.items() if node.mark is not None)
 
     def forget(self, call: Call, pool: str, names: Sequence[str]) -> None:
         """Leave a tombstone in the pool's journal."""

@@ -52,16 +52,7 @@ class RealClusters:
 
 
 def _releases(call: Call) -> Releases:
-    return Releases.here(_folder(call), call.home, call.environ)
-
-
-def _folder(call: Call) -> Path | None:
-    """The declaration's folder, beside which a user's own charts lie: of this stack's fleet where there are several."""
-    named = call.environ.get("CAUSEWAY_FLEET")
-    if not named:
-        return None
-    own = Path(named).parent / call.stack.partition(".")[0]
-    return own if own.is_dir() else Path(named)
+    return Releases.here(call.fleet_dir, call.home, call.environ)
 
 
 def _spec(run: ReleaseRun) -> ReleaseSpec:

@@ -21,7 +21,7 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import Struct
 
 from causeway import __version__
-from causeway.assets import fleet_here, home_root
+from causeway.assets import fleet_of_stack, home_root
 from causeway.errors import CausewayError, Permanent
 from causeway.provider import model
 from causeway.provider.engine_log import ELSEWHERE, ON_A_TERMINAL, EngineLog, ResourceLog
@@ -113,13 +113,14 @@ class Service(provider_service.ResourceProviderServicer):
 
     def _configure(self, args: Mapping[str, Any]) -> None:
         values = plain(args)
-        key, as_of = values.get("hmacKey"), values.get("asOf")
+        key, as_of, fleet = values.get("hmacKey"), values.get("asOf"), values.get("fleet")
         try:
             day = date.fromisoformat(as_of) if isinstance(as_of, str) and as_of else None
         except ValueError as error:
             hint = "pulumi config set causeway:asOf 2026-11-22, or pulumi config rm causeway:asOf"
             raise Permanent("bad-day", f"causeway:asOf is {as_of!r}, which is no day", hint=hint) from error
-        self._settings = Settings(key.encode() if isinstance(key, str) and key else None, day)
+        named = fleet if isinstance(fleet, str) and fleet else None
+        self._settings = Settings(key.encode() if isinstance(key, str) and key else None, day, named)
 
     async def Cancel(self, request: Any, context: Any) -> Empty:  # noqa: ARG002, N802
         """Ctrl-C, and every normal end."""
@@ -216,10 +217,11 @@ class Service(provider_service.ResourceProviderServicer):
 
     def _call(self, urn: str) -> model.Call:
         head, _, name = urn.rpartition("::")
-        fleet_dir = fleet_here(self._environ, Path.cwd())
+        stack = head.split("::")[0].removeprefix("urn:pulumi:")
+        fleet_dir = fleet_of_stack(stack, self._settings.fleet, Path.cwd(), self._environ)
         return model.Call(
             urn=urn,
-            stack=head.split("::")[0].removeprefix("urn:pulumi:"),
+            stack=stack,
             name=name,
             settings=self._settings,
             environ=self._environ,

@@ -21,12 +21,23 @@ from causeway.stacks.locks import Lock
 from causeway.stacks.model import HostEnd, Operation, Result, StackReport, Standing, Told
 from causeway.stacks.places import PROJECTS_OWN, Place
 from causeway.stacks.progress import StackProgress, Tail
-from causeway.stacks.unfinished import Unfinished, open_pools, settle
-from causeway.stacks.workspace import Workspace
+from causeway.stacks.unfinished import Unfinished, open_pools, open_runs, settle
+from causeway.stacks.workspace import Workspace, last_line
 
 POLL_S = 0.3
 DRIFT = "CAUSEWAY_DRIFT"
 UNFINISHED = "an earlier run did not come to its end ({}): hosts and clusters are asked how they are"
+BEGUN = "a rollout began and did not end: {}"
+ASKING = f"{BEGUN}; its hosts are asked how they are, so that the state tells it to any machine"
+ASKED = f"{BEGUN}; its hosts were asked, and the state holds how they are"
+NOT_ASKED = (
+    f"{BEGUN}; its hosts could not be asked afterwards ({{}}), so the state does not know how they are: run "
+    "`causeway up` again here, or `causeway up --refresh` on another machine"
+)
+GIVEN_UP = (
+    "an earlier run did not come to its end ({}), and hosts are given up as they are, without being asked: their nodes "
+    "may be cordoned and the vendor's services stopped; bring the stack up first, or look with `kubectl get nodes`"
+)
 REFUSED = "this stack from being changed"
 """What the program says when rules refuse a stack (`causeway.program.obstacles.refusal`)."""
 
@@ -93,6 +104,9 @@ class Watcher:
     def moved(self, progress: StackProgress, event: Mapping[str, object]) -> None:
         """The provider told a step."""
 
+    def asks(self, stack: str, why: str) -> None:
+        """A stack's hosts are asked how they are, after its run has failed."""
+
     def ended(self, report: StackReport) -> None:
         """A stack is at its end."""
 
@@ -137,6 +151,7 @@ class Runs:
             self._engines.append(engine)
         self._watcher.began(task.name)
         gathered = Gathered()
+        open_before = open_runs(self._workspace.home, task.name)
         try:
             report = self._worked(task, engine, gathered, began, log)
         except CausewayError as error:
@@ -144,8 +159,39 @@ class Runs:
             report = self._report(task, result, began, log, gathered, reason=str(error))
         except CommandError as error:
             report = self._broken(task, engine, gathered, error, began, log)
+        report = self._looked_after(task, report, engine, open_before)
         self._watcher.ended(report)
         return report
+
+    def _looked_after(
+        self, task: StackTask, report: StackReport, engine: Engine, before: frozenset[tuple[str, str]]
+    ) -> StackReport:
+        """Let the state tell of rollouts that this run began and whose end nobody noted: their provider is gone.
+
+        The report says this and counts nothing as proved, and stays as it is otherwise. Where the engine was killed or
+        stopped at once, the state holds what is pending and tells it already.
+        """
+        if not any(each.kind == "Baseline" for each in report.changes) or engine.stopped_at_once:
+            return report
+        if self._options.operation is not Operation.UP:
+            return report
+        cut = ", ".join(sorted(pool for pool, _ in open_runs(self._workspace.home, task.name) - before))
+        if not cut:
+            return report
+        again = Engine(report.log)
+        with self._lock:
+            self._engines.append(again)
+        self._watcher.asks(task.name, ASKING.format(cut))
+        try:
+            placed = self._workspace.at(task.place).with_passphrase()
+            if placed.pending(task.name, again):
+                return report  # it was the engine that was killed
+            placed.with_variables({DRIFT: "facts"}).refresh(task.name, again)
+            text = ASKED.format(cut)
+        except (CausewayError, CommandError) as error:
+            why = "stopped" if again.asked_to_stop else last_line(str(error))
+            text = NOT_ASKED.format(cut, why)
+        return replace(report, told=(*report.told, Told("warning", "", text)), standing=Standing())
 
     def _worked(self, task: StackTask, engine: Engine, gathered: Gathered, began: float, log: Path) -> StackReport:
         placed = self._workspace.at(task.place).with_passphrase()
@@ -153,7 +199,7 @@ class Runs:
         told = tuple(Told("warning", "", f"removed the lock of a run that is gone: {lock.holder}") for lock in broken)
         before = self._before(task, placed, engine, broken)
         why = task.unfinished or str(before)
-        told += (Told("warning", "", UNFINISHED.format(why)),) if why else ()
+        told += (Told("warning", "", self._unfinished.format(why)),) if why else ()
         events = log.with_suffix(".events.jsonl")
         asked = _drift(self._options, os.environ, unfinished=bool(why))
         workspace = placed.with_variables({"CAUSEWAY_EVENTS": str(events), **asked})
@@ -170,13 +216,19 @@ class Runs:
             return self._broken(task, engine, gathered, failure, began, log, hosts, told, why, worked=True)
         if self._options.operation is Operation.UP:
             settle(placed.home, task.name, before.pools, datetime.now().astimezone())
-        changed = bool(gathered.changes or (why and self._options.only_looks))
+        asks = bool(why) and self._options.operation is Operation.PREVIEW
+        changed = bool(gathered.changes or asks)
         result = _result(self._options, changed=changed, hosts=hosts)
         return self._report(task, result, began, log, gathered, hosts, told, unfinished=why)
 
+    @property
+    def _unfinished(self) -> str:
+        """What is said of an earlier run that did not come to its end."""
+        return GIVEN_UP if self._options.operation is Operation.DESTROY else UNFINISHED
+
     def _before(self, task: StackTask, workspace: Workspace, engine: Engine, broken: tuple[Lock, ...]) -> Unfinished:
         """What tells that an earlier run did not come to its end."""
-        if task.create or self._options.operation is Operation.DESTROY:
+        if task.create:
             return Unfinished()
         resources = workspace.pending(task.name, engine)
         return Unfinished(broken, resources, open_pools(workspace.home, task.name))

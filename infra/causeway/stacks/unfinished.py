@@ -2,7 +2,8 @@
 
 The engine keeps the inputs and outputs of before, so a declaration that is taken back looks as if nothing had to be
 done. Three traces tell: a lock that nobody holds, operations that the state has as pending, and a pool's journal with a
-run that began and did not end.
+run that began and did not end. Of a provider that was killed alone the engine keeps nothing: only the journal tells,
+on its machine. So `causeway up`, which outlives it, refreshes the stack at once, and the state tells it everywhere.
 """
 
 from __future__ import annotations
@@ -68,6 +69,15 @@ def open_pools(home: Path, stack: str) -> tuple[str, ...]:
 def _is_open(journal: Journal) -> bool:
     marks = [entry["kind"] for entry in journal.read().whole if entry["kind"] in ("begin", *_SETTLED)]
     return marks[-1:] == ["begin"]
+
+
+def open_runs(home: Path, stack: str) -> frozenset[tuple[str, str]]:
+    """The same pools, each with the name of the rollout that did not end."""
+    found = set()
+    for pool in open_pools(home, stack):
+        begun = [entry for entry in journal_of(home, stack, pool).read().whole if entry["kind"] == "begin"]
+        found.add((pool, str(begun[-1].get("run", ""))))
+    return frozenset(found)
 
 
 def settle(home: Path, stack: str, pools: Sequence[str], at: datetime) -> None:

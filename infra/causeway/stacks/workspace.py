@@ -145,7 +145,8 @@ class Workspace:
         """A stack, made when it is missing and may be made.
 
         Raises:
-            Permanent: the stack cannot be opened, or another provider than its site's encrypts its secrets.
+            Permanent: the stack cannot be opened, another provider than its site's encrypts its secrets, or nobody can
+                tell which one does.
         """
         if not create:
             self._refuse_other_provider(name)
@@ -169,11 +170,21 @@ class Workspace:
         wanted = self.secrets_provider
         if not wanted or wanted == kept or (wanted in BY_PASSPHRASE and kept in BY_PASSPHRASE):
             return
+        file = self.folder / f"Pulumi.{stack}.yaml"
+        if not file.is_file():
+            raise Permanent(
+                "no-stack-settings",
+                f"the backend has this stack, and its settings are not here: what encrypts its secrets stands in them; "
+                f"its site declares {wanted}",
+                subject=stack,
+                where=str(file),
+                hint=f"bring {file.name} from where the stack was made: it belongs into the repository (git pull)",
+            )
         raise Permanent(
             "other-secrets-provider",
             f"its secrets are encrypted by {kept or 'a passphrase'}, and its site declares {wanted}",
             subject=stack,
-            where=str(self.folder / f"Pulumi.{stack}.yaml"),
+            where=str(file),
             hint=f"pulumi stack change-secrets-provider {wanted!r} --stack {stack}",
         )
 
@@ -264,6 +275,15 @@ class Workspace:
             return pending(json.loads(text)["checkpoint"]["latest"]) if _PENDING in text else ()
         exported = engine.run(["stack", "export", "--stack", stack], str(self.folder), self.variables)
         return pending(json.loads(exported.stdout or "{}").get("deployment") or {})
+
+    def refresh(self, stack: str, engine: Engine) -> None:
+        """Let a stack's state say what the provider finds; the program does not run.
+
+        Raises:
+            CommandError: the engine did not come to its end.
+        """
+        words = ["refresh", "--yes", "--skip-preview", "--color", "never", "--stack", stack]
+        engine.run(words, str(self.folder), self.variables)
 
     def _state_file(self, stack: str) -> str | None:
         """A stack's state as the engine writes it into a folder (seen with 3.259.0); None where it is elsewhere."""
