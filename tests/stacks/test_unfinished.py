@@ -21,6 +21,7 @@ from causeway.stacks.model import Change, Operation, Result, StackReport
 from causeway.stacks.run import NOT_ASKED, Options, Runs, StackTask, Watcher
 from causeway.stacks.unfinished import open_pools, open_runs, pending, settle
 
+pytestmark = pytest.mark.tools
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 STACK = "f.north"
 HOST = "urn:pulumi:f.north::causeway::causeway:index:Cluster$causeway:index:Baseline::north/h20"

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +24,8 @@ from typing import IO, Any
 from causeway.hosts import private
 
 _PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+_END_S = 5.0
+"""How long what is killed may take to be gone."""
 _OUTCOMES = {
     "runner_on_ok": "ok",
     "runner_on_failed": "failed",
@@ -108,14 +111,17 @@ def watch(folder: Path, ended: threading.Event) -> None:
 
 
 def end_all() -> None:
-    """Kill whatever this process has started, directly or not."""
-    for pid in descendants(os.getpid()):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    """Kill whatever this process has started, directly or not, and what that has started meanwhile."""
+    until = time.monotonic() + _END_S
+    while (found := descendants(os.getpid())) and time.monotonic() < until:
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
 
 
 def descendants(pid: int) -> list[int]:
-    """Processes below one."""
+    """Processes below one that run."""
     parents = list(_parents())
     found: list[int] = []
     ring = {pid}
@@ -126,16 +132,19 @@ def descendants(pid: int) -> list[int]:
 
 
 def _parents() -> Iterator[tuple[int, int]]:
-    """(process, parent) of every process."""
+    """(process, parent) of every process that has not ended; those that nobody has waited for yet have."""
     if not Path("/proc/self/stat").is_file():
-        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-        for line in listed.splitlines():
-            pid, parent = line.split()
-            yield int(pid), int(parent)
+        asked = ["ps", "-A", "-o", "pid=,ppid=,stat="]
+        for line in subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines():
+            pid, parent, state = line.split()
+            if not state.startswith("Z"):
+                yield int(pid), int(parent)
         return
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            yield int(path.parent.name), int(path.read_text(errors="replace").rpartition(")")[2].split()[1])
+            state, parent, *_ = path.read_text(errors="replace").rpartition(")")[2].split()
+            if state != "Z":
+                yield int(path.parent.name), int(parent)
 
 
 def main() -> int:
