@@ -197,6 +197,16 @@ def with_killed_provider(slow: Slow, runs: Runs, look: float = 0) -> tuple[threa
     return thread, ended
 
 
+def test_a_failed_host_is_not_counted_as_verified(slow: Slow) -> None:
+    for version, failing in enumerate((["gpu-08"], ["gpu-07", "gpu-08"]), 1):
+        faults = dict.fromkeys(failing, "failed installer-failed: it said no")
+        (slow.world / "faults.json").write_text(json.dumps(faults))
+        slow.project.write(PROGRAM.replace('"a__b": 1', f'"a__b": {version}'))
+        report = run_on("first", slow, Operation.UP)
+        assert report.result is Result.PARTLY, report
+        assert (report.standing.verified, report.standing.hosts) == (8 - len(failing), 8)
+
+
 def test_after_a_killed_provider_another_machine_finds_its_hosts_though_the_declaration_was_taken_back(
     slow: Slow,
 ) -> None:

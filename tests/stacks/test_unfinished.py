@@ -91,6 +91,10 @@ class Workspace:
         del stack, engine
         return self.resources
 
+    def deployment(self, stack: str, engine: object) -> Mapping[str, Any]:
+        del stack, engine
+        return {}
+
     def at(self, place: object) -> Workspace:
         del place
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pulumi.automation.events import EngineEvent, StepEventMetadata
@@ -73,10 +73,7 @@ class Gathered:
     def standing(self) -> Standing:
         """What the stack holds."""
         with self._lock:
-            kinds = [kind for kind, _ in self._standing.values()]
-            states = [state for kind, held in self._standing.values() if kind == "Baseline" for state in held]
-            verified = sum(state.startswith("ok ") for state in states)
-            return Standing(verified, len(states), kinds.count("Release"), kinds.count("Lease"))
+            return _standing(self._standing.values())
 
     def _stands(self, step: StepEventMetadata) -> None:
         """Keep what a resource last said it holds; what is gone holds nothing."""
@@ -87,9 +84,7 @@ class Gathered:
             self._standing.pop(step.urn, None)
             return
         outputs = step.new.outputs or (step.old.outputs if step.old else None) or {}
-        hosts = outputs.get("state")
-        held = tuple(str(each) for each in hosts.values()) if isinstance(hosts, Mapping) else ()
-        self._standing[step.urn] = step.type.rsplit(":", 1)[-1], held
+        self._standing[step.urn] = _held(step.type, outputs)
 
     def _step(self, step: StepEventMetadata) -> None:
         operation = str(getattr(step.op, "value", step.op))
@@ -106,6 +101,31 @@ class Gathered:
         self._changes[step.urn] = Change(
             step.type.rsplit(":", 1)[-1], name_of(step.urn), operation.removesuffix("-replacement"), _details(step)
         )
+
+
+def standing(deployment: Mapping[str, Any]) -> Standing:
+    """What a stack holds by its state, also after a run that failed: the events of that do not tell how hosts ended.
+
+    Args:
+        deployment: the state, as `pulumi stack export` tells it under `deployment`.
+    """
+    kept = [each for each in deployment.get("resources") or () if each.get("custom") and not each.get("delete")]
+    own = [(str(each["type"]), each.get("outputs") or {}) for each in kept if str(each["type"]).startswith(OWN)]
+    return _standing(_held(kind, outputs) for kind, outputs in own)
+
+
+def _held(kind: str, outputs: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """A resource's kind, and the states of its hosts."""
+    hosts = outputs.get("state")
+    return kind.rsplit(":", 1)[-1], tuple(map(str, hosts.values())) if isinstance(hosts, Mapping) else ()
+
+
+def _standing(held: Iterable[tuple[str, tuple[str, ...]]]) -> Standing:
+    every = list(held)
+    kinds = [kind for kind, _ in every]
+    states = [state for kind, hosts in every if kind == "Baseline" for state in hosts]
+    verified = sum(state.startswith("ok ") for state in states)
+    return Standing(verified, len(states), kinds.count("Release"), kinds.count("Lease"))
 
 
 def _in_own_words(text: str) -> str:

@@ -16,7 +16,7 @@ from pulumi.automation.errors import CommandError, ConcurrentUpdateError
 
 from causeway.errors import CausewayError
 from causeway.stacks.engine import Engine
-from causeway.stacks.events import PROTECTED, Gathered
+from causeway.stacks.events import PROTECTED, Gathered, standing
 from causeway.stacks.locks import Lock
 from causeway.stacks.model import HostEnd, Operation, Result, StackReport, Standing, Told
 from causeway.stacks.places import PROJECTS_OWN, Place
@@ -260,8 +260,17 @@ class Runs:
             result = Result.PARTLY if gathered.finished and not self._options.only_looks else Result.FAILED
             reason = "" if gathered.failed or gathered.told else self._workspace.at(task.place).why(task.name, error)
         report = self._report(task, result, began, log, gathered, hosts, told, reason, unfinished)
-        # the state that the engine went on to keep proves nothing of hosts that were left in the middle
-        return replace(report, standing=Standing()) if engine.stopped_at_once else report
+        if self._options.only_looks or not worked:
+            return report
+        # stopped at once, the state that the engine went on to keep proves nothing of hosts left in the middle
+        return replace(report, standing=Standing() if engine.stopped_at_once else self._kept(task, log))
+
+    def _kept(self, task: StackTask, log: Path) -> Standing:
+        """What the state says after a run that failed; nothing where it cannot be read."""
+        try:
+            return standing(self._workspace.at(task.place).with_passphrase().deployment(task.name, Engine(log)))
+        except (CausewayError, CommandError):
+            return Standing()
 
     def _report(
         self,

@@ -271,10 +271,20 @@ class Workspace:
             CommandError: the state cannot be read.
         """
         text = self._state_file(stack)
+        return () if text is not None and _PENDING not in text else pending(self.deployment(stack, engine))
+
+    def deployment(self, stack: str, engine: Engine) -> Mapping[str, Any]:
+        """A stack's state, as `pulumi stack export` tells it under `deployment`.
+
+        Raises:
+            CommandError: the state cannot be read.
+        """
+        text = self._state_file(stack)
         if text is not None:
-            return pending(json.loads(text)["checkpoint"]["latest"]) if _PENDING in text else ()
+            found: Mapping[str, Any] | None = json.loads(text)["checkpoint"]["latest"]
+            return found or {}
         exported = engine.run(["stack", "export", "--stack", stack], str(self.folder), self.variables)
-        return pending(json.loads(exported.stdout or "{}").get("deployment") or {})
+        return json.loads(exported.stdout or "{}").get("deployment") or {}
 
     def refresh(self, stack: str, engine: Engine) -> None:
         """Let a stack's state say what the provider finds; the program does not run.
