@@ -46,7 +46,7 @@ def test_a_node_that_a_killed_run_left_cordoned_is_not_forgotten_while_its_clust
     known = dict.fromkeys(made.hosts, OLD)
     made.api_down_until_call = 10_000
     states = looked(made, tmp_path, known)
-    assert states == dict.fromkeys(made.hosts, f"{UNTOLD}connection refused")
+    assert states == dict.fromkeys(made.hosts, f"{UNTOLD}connection refused; was {OLD}")
     for _ in range(2):
         states = dict(go(made, pool(made, OLD), tmp_path, before=states).states)
         assert all(state.startswith(AWAY) for state in states.values()), states
@@ -58,7 +58,7 @@ def test_a_node_that_a_killed_run_left_cordoned_is_not_forgotten_while_its_clust
 def test_a_kubeconfig_that_is_gone_is_a_cluster_that_is_away(tmp_path: Path) -> None:
     made = world(1)
     found = looked(made, tmp_path, {"h01": OLD}, asks=False, away="the kubeconfig has no context lab")
-    assert found == {"h01": f"{UNTOLD}the kubeconfig has no context lab"}
+    assert found == {"h01": f"{UNTOLD}the kubeconfig has no context lab; was {OLD}"}
 
 
 def test_hosts_without_a_cluster_are_looked_at_by_themselves(tmp_path: Path) -> None:

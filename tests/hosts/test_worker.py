@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from causeway.hosts import worker
 from tests.clusters.harness import eventually
 from tests.hosts.scene import processes
 
@@ -28,3 +30,12 @@ def test_what_is_started_while_it_ends_is_ended_too(after: float) -> None:
     mark = f"{30 + after}{os.getpid()}"
     subprocess.run([sys.executable, "-c", ENDS, mark, str(after)], check=True, timeout=60)
     eventually(lambda: not processes(f"sleep {mark}"), "all sleepers to be gone", timeout=2)
+
+
+def test_without_proc_the_asking_itself_is_nothing_that_was_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = Path.is_file
+    monkeypatch.setattr(Path, "is_file", lambda path: str(path) != "/proc/self/stat" and plain(path))
+    with subprocess.Popen(["sleep", "30"]) as sleeper:
+        assert worker.descendants(os.getpid()) == [sleeper.pid]
+        sleeper.kill()
+    assert worker.descendants(os.getpid()) == []

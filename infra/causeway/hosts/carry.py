@@ -46,7 +46,7 @@ def carry(
         return []
     allow = {host.name: host.disruption for host in work}
     end = play(session, allow, wave)
-    ends = _by_stamp(session, end)
+    ends = _by_stamp(session, end, {host.name: host for host in work})
     again = _note(session, nodes, {host.name: host for host in work}, ends, {host.name for host in ready}, wave)
     _free(session, [name for name, one in end.hosts.items() if one.kind in ("failed", "interrupted")])
     return again
@@ -96,14 +96,16 @@ def _quiesce(session: Session, nodes: Nodes, hosts: Sequence[Candidate], wave: W
     return [host for host in hosts if end.hosts[host.name].kind == "ok"]
 
 
-def _by_stamp(session: Session, end: PlayEnd) -> dict[str, HostEnd]:
-    """Ends of hosts, with what their stamps say where the run itself ended before them."""
-    unsure = [name for name, one in end.hosts.items() if one.kind == "interrupted"]
+def _by_stamp(session: Session, end: PlayEnd, hosts: Mapping[str, Candidate]) -> dict[str, HostEnd]:
+    """Ends of hosts, with what their stamps say where the run itself ended before them.
+
+    The stamp of a host that was worked on although its stamp was right says nothing of this run.
+    """
+    unsure = [name for name, one in end.hosts.items() if one.kind == "interrupted" and not hosts[name].right]
     if not unsure:
         return dict(end.hosts)
     # asked although the run may be cancelled: it is short, and what happened has to be known
-    hosts = {name: session.hosts[name].variables for name in unsure}
-    seen = session.around.transport.probe(hosts, lambda: False)
+    seen = session.around.transport.probe({name: session.hosts[name].variables for name in unsure}, lambda: False)
     found = dict(end.hosts)
     for name in unsure:
         stamp = stamp_of(seen[name].facts, name) if name in seen else None

@@ -10,7 +10,7 @@ from causeway.cluster.model import NodeState
 from causeway.hosts.lock import Lock, lock_of
 from causeway.hosts.model import OUT_OF_SERVICE, HostFacts, HostSpec, Phase, PoolSpec
 from causeway.hosts.stamp import Stamp, stamp_of
-from causeway.hosts.states import fingerprints, is_drifted, is_failed
+from causeway.hosts.states import is_drifted, is_failed, proved
 
 CANARY_UNWELL = "canary-unwell"
 EMPTYING = ("drain", "reboot")
@@ -82,6 +82,11 @@ class Candidate:
         return mark is None or mark.phase == Phase.CORDONED
 
     @property
+    def right(self) -> bool:
+        """Whether its stamp says what is wanted, be it true or not."""
+        return self.stamp is not None and self.stamp.says(self.host.desired)
+
+    @property
     def empties(self) -> bool:
         """Whether its workloads have to leave; a host that joins has none."""
         return self.need is not Need.JOIN and self.disruption in EMPTYING
@@ -145,10 +150,11 @@ def classify(spec: PoolSpec, host: HostSpec, before: str, sight: Sight, owner: s
 def _by_stamp(spec: PoolSpec, found: Candidate, before: str, sight: Sight) -> Candidate:
     stamp, host = found.stamp, found.host
     drifted = is_drifted(before)
-    if stamp is not None and stamp.says(host.desired) and not drifted:
+    if found.right and not drifted:
         if found.asleep or left_behind(sight.node) or before.startswith(f"failed {CANARY_UNWELL}"):
             return replace(found, need=Need.RESTORE)
-        return replace(found, need=Need.CHECK if is_failed(before) else Need.NOTHING)
+        again = Need.JOIN if host.joining else Need.CHECK
+        return replace(found, need=again if is_failed(before) else Need.NOTHING)
     if host.joining or (sight.asked and not _serves(spec, stamp, sight)):
         return replace(found, need=Need.JOIN)
     if stamp is not None and (stamp.has_intent_of(host.desired) or (drifted and stamp.verified)):
@@ -182,7 +188,7 @@ def _serves(spec: PoolSpec, stamp: Stamp | None, sight: Sight) -> bool:
 
 def _was_right(stamp: Stamp | None, before: str) -> bool:
     """Whether a host is what the last run's inputs wanted, so that the change from those inputs is all it gets."""
-    return stamp is not None and fingerprints(before) is not None and stamp.says(before)
+    return stamp is not None and stamp.says(proved(before))
 
 
 def is_out(host: HostSpec, node: NodeState | None, *, asked: bool) -> bool:

@@ -54,7 +54,7 @@ def look(
     found = {name: _state(session, facts[name]) if name in facts else session.states[name] for name in wanted}
     if level == "check":
         found.update(_predicted(session, _right(found)))
-    found.update(_out_of_service(session, _right(found)))
+    found.update(_out_of_service(session, found))
     return found
 
 
@@ -62,16 +62,19 @@ def _right(found: Mapping[str, str]) -> list[str]:
     return [name for name, state in found.items() if fingerprints(state) is not None]
 
 
-def _out_of_service(session: Session, names: Sequence[str]) -> dict[str, str]:
+def _out_of_service(session: Session, found: Mapping[str, str]) -> dict[str, str]:
     """States of those hosts whose node a rollout that did not end has left out of service, or may have.
 
-    A pool whose cluster has no access declared is hosts alone: there are no nodes to ask for.
+    A pool whose cluster has no access declared is hosts alone: there are no nodes to ask for. A host that joins need
+    not have one.
     """
+    names = _right(found)
     if not names or not session.around.has_cluster:
         return {}
     cluster = read_nodes(session)
     if cluster.away:
-        return dict.fromkeys(names, states.untold(f"its node is in service: {cluster.away}"))
+        what = f"its node is in service: {cluster.away}"
+        return {name: states.untold(what, found[name]) for name in names if not session.hosts[name].joining}
     held = [name for name in names if left_behind(cluster.nodes.get(name))]
     return dict.fromkeys(held, "drifted: a run that did not end has left its node out of service")
 

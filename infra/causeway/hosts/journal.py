@@ -133,7 +133,7 @@ def behind(entries: Entries, target: str) -> Behind:
         if entry["kind"] != "wave" or not isinstance(done, list):
             continue
         with contextlib.suppress(ValueError):
-            at, canary = datetime.fromisoformat(entry["at"]), entry.get("canary") is True
+            at, canary = datetime.fromisoformat(entry["at"]), entry.get("canary", not found.hosts) is True
             found = found.and_then(frozenset(map(str, done)), at, canary=canary)
     return found
 

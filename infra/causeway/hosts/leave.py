@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from causeway.cluster.model import Nodes, NodeState, PodLeft
 from causeway.errors import CausewayError, Retryable
@@ -43,13 +43,16 @@ def take_out(session: Session, nodes: Nodes, hosts: Sequence[Candidate], wave: W
     if not hosts:
         return {}
 
-    def one(host: Candidate) -> str:
-        return _leave(session, nodes, host, wave)
+    def one(host: Candidate) -> Left:
+        why = _leave(session, nodes, host, wave)
+        at_once = [host] if why and not host.asleep else []
+        return Left(why, cordoned=bool(why) and not put_back(session, nodes, at_once, wave))
 
     with ThreadPoolExecutor(min(AT_ONCE, len(hosts)), "leave") as threads:
-        whys = dict(zip((host.name for host in hosts), threads.map(one, hosts), strict=True))
-    back = put_back(session, nodes, [host for host in hosts if whys[host.name]], wave)
-    return {name: Left(why, cordoned=bool(why) and name not in back) for name, why in whys.items()}
+        left = dict(zip((host.name for host in hosts), threads.map(one, hosts), strict=True))
+    asleep = [host for host in hosts if host.asleep and left[host.name].why]
+    woken = put_back(session, nodes, asleep, wave)
+    return {name: replace(each, cordoned=False) if name in woken else each for name, each in left.items()}
 
 
 def hush(session: Session, nodes: Nodes, hosts: Sequence[Candidate]) -> None:

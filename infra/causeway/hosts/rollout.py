@@ -91,7 +91,8 @@ def _settle(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> l
 
     def untold(host: Candidate) -> None:
         why = "nobody can tell whether its node is in service"
-        session.defer(host.name, NEXT_RUN, f"{why}, since the cluster's API is away: {cluster.away}")
+        right = host.host.desired if host.need is Need.NOTHING else ""
+        session.defer(host.name, NEXT_RUN, f"{why}, since the cluster's API is away: {cluster.away}", proved=right)
 
     settle: dict[Need, Callable[[Candidate], None]] = {
         Need.LEAVE: lambda host: session.states.update({host.name: OUT_OF_SERVICE}),
@@ -102,12 +103,16 @@ def _settle(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> l
             host.name, NEXT_RUN, f"nobody can tell what runs on it, since the cluster's API is away: {cluster.away}"
         ),
     }
-    if cluster.away and session.around.has_cluster:
-        settle |= dict.fromkeys((Need.NOTHING, Need.CHECK), untold)
+    doubtful = {Need.NOTHING, Need.CHECK} if cluster.away and session.around.has_cluster else set()
+    left = []
     for host in hosts:
-        if host.need in settle:
+        if host.need in doubtful and not host.host.joining:
+            untold(host)
+        elif host.need in settle:
             settle[host.need](host)
-    return [host for host in hosts if host.need not in settle]
+        else:
+            left.append(host)
+    return left
 
 
 def _right(session: Session, name: str) -> None:
@@ -175,7 +180,9 @@ def _check(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> li
     same = []
     for host in checked:
         predicted, one = end.predicted[host.name], end.hosts[host.name]
-        if one.kind != "ok":  # what check mode could not evaluate is taken for the worst
+        if one.kind == "failed" and one.untouched and host.right:  # a run would fail there as well: it serves on
+            session.fail(host.name, one.code, one.what, one.hint)
+        elif one.kind != "ok":  # what check mode could not evaluate is taken for the worst
             waves.append(host.change(ORDER[-1]))
         elif predicted.tasks or predicted.disruption != "none":
             waves.append(host.change(predicted.disruption))

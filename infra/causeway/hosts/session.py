@@ -14,6 +14,7 @@ from typing import Any
 from causeway.cluster.model import RolloutMark
 from causeway.errors import Permanent
 from causeway.hosts import identity, states
+from causeway.hosts.classify import EMPTYING
 from causeway.hosts.journal import Journal, journal_of
 from causeway.hosts.model import ABSENT, PENDING, HostReport, HostSpec, Phase, PoolSpec, Progress, Surroundings
 from causeway.hosts.states import fingerprints
@@ -102,9 +103,10 @@ class Session:
         """A host was left in the middle because the run ended, and not for a fault of its own."""
         self._end(name, states.failed(code, what), Phase.FAILED, what, wave, "run the same command again")
 
-    def defer(self, name: str, until: str, why: str, wave: Wave = NO_WAVE) -> None:
-        """A host is left for a later run."""
-        self._end(name, states.deferred(until, why, self.states[name]), Phase.DEFERRED, f"until {until}: {why}", wave)
+    def defer(self, name: str, until: str, why: str, wave: Wave = NO_WAVE, *, proved: str = "") -> None:
+        """A host is left for a later run. Args: `proved` is what its stamp says, when only its node is in doubt."""
+        state = states.deferred(until, why, self.states[name], proved)
+        self._end(name, state, Phase.DEFERRED, f"until {until}: {why}", wave)
 
     def pend(self, name: str) -> None:
         """The run ends before a host's turn comes; what was known of it stays known where that says more."""
@@ -135,6 +137,7 @@ class Session:
             "causeway__run": self.run,
             "causeway__owner": self.owner,
             "causeway__allow_disruption": allow,
+            "causeway__keep_verified": allow not in EMPTYING,  # what is emptied counts as right when it is proved anew
         }
         return {**{k: _in_place(v, self.spec.secrets, name) for k, v in host.variables.items()}, **own}
 

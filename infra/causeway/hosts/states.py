@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 _OK = "ok"
 _LONGEST = 300
 _DRIFTED = "drifted: "
 _UNTOLD = f"{_DRIFTED}nobody can tell whether "
+_WAS = "; was "
+_FOUND = re.compile(r"^(?:deferred .*?; )?(?P<kept>(?:drifted|failed [a-z0-9-]+): .*)")
 NEXT_RUN = "the next run"
 
 
@@ -29,11 +32,21 @@ def unreachable(why: str) -> str:
     return f"unreachable: {_one_line(why)}"
 
 
-def deferred(until: str, why: str, before: str = "") -> str:
-    """It is left for a later run, which has to know when it had drifted. Args: `before` is its state until now."""
-    kept = _drift(before)[: _LONGEST // 2]
-    tail = f"; {kept}" if kept else ""
+def deferred(until: str, why: str, before: str = "", proved: str = "") -> str:
+    """It is left for a later run, which has to know what was found of it.
+
+    Args:
+        until: `the next run`, or a moment.
+        why: one sentence.
+        before: its state until now; how it had drifted or failed is kept.
+        proved: `ok INTENT [CODE]`, when its stamp says this and only its node is in doubt.
+    """
+    tail = f"{_WAS}{proved}" if proved else _tail(_kept(before)[: _LONGEST // 2])
     return f"deferred until {until}: {_one_line(why)[: _LONGEST - len(tail)]}{tail}"
+
+
+def _tail(kept: str) -> str:
+    return f"; {kept}" if kept else ""
 
 
 def at(moment: datetime) -> str:
@@ -42,27 +55,37 @@ def at(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} {zone}".strip()
 
 
-def untold(what: str) -> str:
-    """It was right, and what is asked of it could not be told. Args: `what` follows `whether`."""
-    return f"{_UNTOLD}{_one_line(what)}"
+def untold(what: str, proved: str) -> str:
+    """It was right, and what is asked of it could not be told.
+
+    Args:
+        what: follows `whether`.
+        proved: `ok INTENT [CODE]`, as it was.
+    """
+    tail = f"{_WAS}{proved}"
+    return f"{_UNTOLD}{_one_line(what)[: _LONGEST - len(tail)]}{tail}"
+
+
+def proved(state: str) -> str:
+    """`ok INTENT [CODE]` of a host that was right when it was last asked; empty for every other one."""
+    found = state.rpartition(_WAS)[2]
+    return found if fingerprints(found) is not None else ""
 
 
 def is_failed(state: str) -> bool:
-    """Whether the last run failed on the host."""
-    return state.startswith("failed ")
+    """Whether the last run that worked on the host failed on it."""
+    return _kept(state).startswith("failed ")
 
 
 def is_drifted(state: str) -> bool:
     """Whether a probe had found the host otherwise than its stamp says; not when something could not be told."""
-    return bool(_drift(state))
+    return _kept(state).startswith(_DRIFTED)
 
 
-def _drift(state: str) -> str:
-    """How it had drifted, also when it was deferred since; empty when it had not."""
-    found = state if state.startswith(_DRIFTED) else ""
-    if state.startswith("deferred "):
-        found = "".join(state.partition(f"; {_DRIFTED}")[1:]).removeprefix("; ")
-    return "" if found.startswith(_UNTOLD) else found
+def _kept(state: str) -> str:
+    """How it had drifted or failed, also when it was deferred since; empty when it had not."""
+    found = _FOUND.search(state)
+    return found["kept"] if found is not None and not found["kept"].startswith(_UNTOLD) else ""
 
 
 def failure(message: str, code: str) -> tuple[str, str, str]:

@@ -135,9 +135,10 @@ def _parents() -> Iterator[tuple[int, int]]:
     """(process, parent) of every process that has not ended; those that nobody has waited for yet have."""
     if not Path("/proc/self/stat").is_file():
         asked = ["ps", "-A", "-o", "pid=,ppid=,stat="]
-        for line in subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines():
-            pid, parent, state = line.split()
-            if not state.startswith("Z"):
+        with subprocess.Popen(asked, stdout=subprocess.PIPE, text=True) as ps:
+            listed = [line.split() for line in ps.stdout or ()]
+        for pid, parent, state in listed:
+            if not state.startswith("Z") and int(pid) != ps.pid:
                 yield int(pid), int(parent)
         return
     for path in Path("/proc").glob("[0-9]*/stat"):

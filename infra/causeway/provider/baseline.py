@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from causeway.errors import CausewayError, Permanent
+from causeway.hosts.states import fingerprints, proved, untold
 from causeway.plan.ranges import summary as ranges
 from causeway.provider import approvals
 from causeway.provider.model import Call, Change, Checked, Done
@@ -13,7 +14,7 @@ from causeway.provider.pool_diff import changes, pending
 from causeway.provider.pool_disruption import WORST, disruption
 from causeway.provider.pool_effects import PoolEffects, PoolResult, PoolRun
 from causeway.provider.pool_inputs import REQUIRED, PoolInputs
-from causeway.provider.pool_outcome import OUT_OF_SERVICE, UNTOLD, UNWELL, deferrals, kinds, reasons
+from causeway.provider.pool_outcome import OUT_OF_SERVICE, UNWELL, deferrals, kinds, reasons
 from causeway.provider.pool_rollout import wrong_settings
 from causeway.provider.pool_summary import summary
 from causeway.provider.state_schema import FIELD, SCHEMA, Upgrade, upgraded
@@ -110,7 +111,8 @@ class Baseline:
         try:
             result = self._effects().look(call, PoolRun(pool, actual, desired, names, WORST), level)
         except CausewayError as error:
-            unasked = {n: f"{UNTOLD}: [{error.code}]" for n in names if actual[n].startswith("ok ")}
+            what = f"it is right: [{error.code}]"
+            unasked = {name: untold(what, actual[name]) for name in names if fingerprints(actual[name]) is not None}
             states = _in_order(desired, {**actual, **unasked})
             return Done({FIELD: SCHEMA, "state": states}, (f"[{error.code}] its hosts could not be asked: {error}",))
         states = _in_order(desired, {**actual, **result.states})
@@ -150,7 +152,8 @@ def _states(values: Values) -> Mapping[str, Any]:
 
 def _elsewhere(old: Values, actual: Values, names: Sequence[str]) -> bool:
     """Whether a run that did not go through brought hosts to what the old inputs, which the engine kept, do not say."""
-    return any(str(actual.get(name)).startswith("ok ") and actual[name] != old.get(name) for name in names)
+    was = {name: proved(str(actual.get(name))) for name in names}
+    return any(was[name] and was[name] != old.get(name) for name in names)
 
 
 def _order(new: Values) -> tuple[str, ...]:

@@ -15,8 +15,6 @@ DEFERRED = "deferred "
 UNWELL = ("failed ", "unreachable: ", DEFERRED, "drifted: ")
 """How the state of a host begins that a run has not brought to its end."""
 DRIFTED = "drifted:"
-UNTOLD = "drifted: nobody can tell whether it is right"
-"""State of a host that was right and could not be asked; `causeway.hosts.states` knows such words."""
 OUT_OF_SERVICE = "out_of_service"
 PENDING = "pending"
 
