@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -144,19 +145,54 @@ def test_a_private_folder_is_for_this_user_alone_and_swept_when_its_process_is_g
     place = {"XDG_RUNTIME_DIR": str(tmp_path)}
     mine = private.make(place)
     assert mine.stat().st_mode & 0o777 == 0o700
-    gone = subprocess.run(
-        [sys.executable, "-c", "from causeway.hosts import identity; print(identity.owner(), end='')"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
     left = private.make(place)
-    (left / "owner").write_text(gone)
+    (left / "owner").write_text(owner_of_an_ended_process())
     assert private.sweep(place) == 1
     assert mine.is_dir()
     assert not left.exists()
     private.remove(mine)
     assert not mine.exists()
+
+
+def owner_of_an_ended_process() -> str:
+    code = "from causeway.hosts import identity; print(identity.owner(), end='')"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_a_private_folder_goes_with_what_is_written_while_it_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = private.make({"XDG_RUNTIME_DIR": str(tmp_path)})
+    (mine / "artifacts").mkdir()
+    whole = shutil.rmtree
+
+    def raced(path: Path) -> None:
+        whole(path)
+        monkeypatch.undo()
+        (mine / "artifacts/run").mkdir(parents=True)
+
+    monkeypatch.setattr(shutil, "rmtree", raced)
+    private.remove(mine)
+    assert not mine.exists()
+
+
+@pytest.mark.parametrize("step", ["shutil.rmtree", "pathlib.Path.unlink"])
+def test_a_removal_that_was_cut_short_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    place = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    cut = private.make(place)
+    (cut / "env").mkdir()
+    (cut / "hosts.json").write_text("{}")
+    (cut / "owner").write_text(owner_of_an_ended_process())
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(step, killed)
+        with pytest.raises(KeyboardInterrupt):
+            private.remove(cut)
+    assert private.sweep(place) == 1
+    assert not cut.exists()
 
 
 def test_a_private_folder_that_others_can_open_is_refused(tmp_path: Path) -> None:

@@ -73,8 +73,9 @@ class Slow:
 
 
 @pytest.fixture
-def slow(tmp_path: Path) -> Slow:
+def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Slow:
     made = Slow(tmp_path)
+    monkeypatch.setenv("PATH", made.project.variables["PATH"])  # by which `Runs` finds the engine
     made.takes(0.5)
     return made
 

@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from causeway.stacks.engine import Engine
+from causeway.errors import Permanent
+from causeway.stacks.engine import Engine, found
 from causeway.stacks.locks import locks_of
 from causeway.stacks.model import Operation, Result, StackReport
 from causeway.stacks.places import Place
@@ -103,6 +104,29 @@ def command_lines() -> Iterator[list[str]]:
     assert any("config set" in line for line in seen), "the commands ran while nobody looked"
     found.extend(sorted(seen))
     assert not [line for line in found if PLANTED in line]
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("", "not found beside this Python or on PATH"),
+        ("#!/bin/sh\necho v2.0.0\n", "minimum CLI version requirement"),
+        ("#!/bin/sh\nexit 1\n", "returned non-zero exit status 1"),
+        ("\x7fELF of another machine", "Exec format error"),
+    ],
+)
+def test_a_missing_or_unfit_engine_is_said_with_what_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, said: str
+) -> None:
+    if program:
+        (tmp_path / "pulumi").write_text(program)
+        (tmp_path / "pulumi").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found.cache_clear()
+    with pytest.raises(Permanent, match=said) as caught:
+        Engine()
+    assert (caught.value.code, caught.value.subject) == ("tool-missing", "pulumi")
+    assert "make tools" in str(caught.value)
 
 
 def test_a_secret_is_set_once_encrypted_and_never_on_a_command_line(

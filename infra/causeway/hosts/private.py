@@ -5,12 +5,14 @@ It holds the inventory with secrets in it, the sockets of OpenSSH's masters, and
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from causeway.hosts import identity
 
 _OWNER = "owner"
 _SOCKETS = "c"
+_REMOVAL_S = 5.0
+"""How long a folder may take to be gone."""
 
 
 def base(environment: Mapping[str, str]) -> Path:
@@ -56,9 +60,24 @@ def sockets(folder: Path) -> Path:
 
 
 def remove(folder: Path) -> None:
-    """Close the masters of a run, so that no connection outlives it, and remove its folder."""
+    """Close the masters of a run, so that no connection outlives it, and remove its folder.
+
+    The owner's mark goes last, so that `sweep` knows a folder whose removal was cut short; and what a thread of the run
+    writes meanwhile goes too.
+    """
     close_masters(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    until = time.monotonic() + _REMOVAL_S
+    while folder.is_dir() and time.monotonic() < until:
+        with contextlib.suppress(OSError):  # somebody writes into it, or removes it too
+            for path in [path for path in folder.iterdir() if path.name != _OWNER]:
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+            (folder / _OWNER).unlink(missing_ok=True)
+            folder.rmdir()
+            return
+        time.sleep(0.01)
 
 
 def close_masters(folder: Path) -> None:

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import IO
 
 from pulumi.automation import CommandResult, PulumiCommand
-from pulumi.automation.errors import create_command_error
+from pulumi.automation.errors import InvalidVersionError, create_command_error
+
+from causeway.errors import Permanent
 
 # Asks the kernel for Ctrl-C when the thread that started it is gone, then becomes the engine. That thread waits for the
 # engine, so it goes last. A program of its own, since a fork of ours would stop gRPC's threads.
@@ -32,9 +34,19 @@ Line = Callable[[str], None]
 
 
 @cache
-def _found() -> PulumiCommand:
-    """The program with its version, asked once: the SDK would run it for each object."""
-    return PulumiCommand()
+def found() -> PulumiCommand:
+    """The program with its version, asked once: the SDK would run it for each object.
+
+    Raises:
+        Permanent: it is not on PATH, is too old, or does not run.
+    """
+    try:
+        return PulumiCommand()
+    except FileNotFoundError:
+        reason = "not found beside this Python or on PATH"
+    except (OSError, subprocess.CalledProcessError, InvalidVersionError) as error:
+        reason = str(error)
+    raise Permanent("tool-missing", reason, subject="pulumi", hint="make tools (causeway doctor tells more)")
 
 
 class Engine(PulumiCommand):
@@ -42,10 +54,13 @@ class Engine(PulumiCommand):
 
     Args:
         log: gets what operations on resources print; their errors lie beside it as `.err.log`. None keeps nothing.
+
+    Raises:
+        Permanent: there is no such program that is good enough.
     """
 
     def __init__(self, log: Path | None = None) -> None:
-        self.command, self.version = _found().command, _found().version
+        self.command, self.version = found().command, found().version
         self._log = log
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
