@@ -32,6 +32,18 @@ def test_no_text_of_a_file_commands_the_terminal(capsys: pytest.CaptureFixture[s
         assert not any(char in text for char in "\x1b\x07\x9b\r\u202e")
 
 
+def test_whoever_stops_reading_standard_error_ends_neither_the_run_nor_its_document() -> None:
+    code = (
+        "import os\n"
+        "from causeway.cli.output import console, print_json\n"
+        "read, write = os.pipe(); os.close(read); os.dup2(write, 2)\n"
+        "for _ in range(3): console(stderr=True).print('a line that nobody reads')\n"
+        "print_json('causeway/sample/v1', {'done': True})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=False)
+    assert json.loads(done.stdout)["done"] is True
+
+
 def test_json_says_the_same_text_and_shows_no_command(capsys: pytest.CaptureFixture[str]) -> None:
     print_json("causeway/sample/v1", {"text": EVIL})
     printed = capsys.readouterr().out

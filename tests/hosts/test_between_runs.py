@@ -13,6 +13,7 @@ import pytest
 from causeway.cluster.model import RolloutMark
 from causeway.hosts.drift import look
 from causeway.hosts.model import Bundle, PoolSpec, RunEnd, Surroundings, TaskEvent
+from causeway.hosts.states import told
 from tests.hosts.world import (
     NEW,
     OLD,
@@ -133,7 +134,7 @@ def test_a_host_whose_services_cannot_be_started_again_does_not_serve(
     monkeypatch.setattr(FakeTransport, "run", run)
     outcome = go(made, pool(made), tmp_path)
     assert made.out() == {"h01"}
-    assert outcome.states["h01"].endswith("its node stays cordoned until then")
+    assert told(outcome.states["h01"]).endswith("its node stays cordoned until then")
 
 
 def test_a_host_whose_run_ended_before_its_first_change_serves_on_when_a_later_drain_is_refused(tmp_path: Path) -> None:
@@ -142,7 +143,7 @@ def test_a_host_whose_run_ended_before_its_first_change_serves_on_when_a_later_d
     made.hosts["h01"].stuck = True
     outcome = go(made, pool(made), tmp_path)
     assert made.out() == set()
-    assert outcome.states["h01"].endswith("did not leave within 10 min")
+    assert told(outcome.states["h01"]).endswith("did not leave within 10 min")
 
 
 def test_a_host_that_failed_although_its_stamp_is_right_is_proved_anew_in_service(tmp_path: Path) -> None:
@@ -235,7 +236,7 @@ def test_a_canary_that_does_not_stay_well_stops_this_run_and_the_next(
     assert [made.hosts[name].runs for name in sorted(made.hosts)] == [1, 0, 0, 0]
     second = go(made, spec, tmp_path, before=first.states)
     assert [made.hosts[name].runs for name in sorted(made.hosts)] == [1, 0, 0, 0]
-    assert second.states["h02"] == "deferred until the next run: the canary is not well: h01"
+    assert told(second.states["h02"]) == "deferred until the next run: the canary is not well: h01"
 
 
 def test_a_canary_that_was_changed_before_its_run_was_killed_is_looked_at_by_the_next(tmp_path: Path) -> None:
@@ -298,7 +299,9 @@ def test_a_canary_that_nobody_can_look_at_ends_the_rollout(tmp_path: Path, monke
     monkeypatch.setattr(made, "sleep", sleep)
     outcome = go(made, pool(made, max_unavailable=3, soak="10m", disruption="restart"), tmp_path)
     assert [name for name, host in made.hosts.items() if host.runs] == ["h01"]
-    assert outcome.states["h02"] == "deferred until the next run: nobody can look at the canary: connection refused"
+    assert (
+        told(outcome.states["h02"]) == "deferred until the next run: nobody can look at the canary: connection refused"
+    )
 
 
 def test_a_pool_that_returns_to_an_earlier_target_begins_with_its_canary_again(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from causeway.cluster.model import RolloutMark
 from causeway.errors import Permanent
 from causeway.hosts.model import HostSpec
+from causeway.hosts.states import told
 from tests.hosts.world import (
     EXPECTED,
     NEW,
@@ -129,7 +130,7 @@ def test_one_failure_beyond_the_budget_stops_the_pool_and_the_rest_stays_pending
     assert outcome.over_budget
     assert outcome.stopped == "failure budget spent: h01 failed, and none may"
     assert outcome.states["h01"] == "failed installer-failed: it said no"
-    assert {outcome.states[name] for name in NAMES[1:]} == {"pending"}
+    assert {outcome.states[name] for name in NAMES[1:]} == {f"pending; was {OLD}, needs reboot"}
     assert made.out() == {"h01"}
 
 
@@ -158,8 +159,8 @@ def test_an_unreachable_host_counts_or_is_passed_over_as_declared(
     made.hosts["h02"].reachable = False
     outcome = go(made, pool(made, on_unreachable=way, failure_budget=budget), tmp_path)
     assert outcome.over_budget is counted
-    assert outcome.states["h02"] == "unreachable: off"
-    assert outcome.states["h03"] == ("pending" if counted else NEW)
+    assert told(outcome.states["h02"]) == "unreachable: off"
+    assert told(outcome.states["h03"]) == ("pending" if counted else NEW)
 
 
 def test_a_host_that_dies_while_it_is_worked_on_counts_even_where_unreachable_hosts_are_skipped(tmp_path: Path) -> None:
@@ -174,7 +175,7 @@ def test_outside_the_window_hosts_in_service_wait_for_the_next_one(tmp_path: Pat
     made = world(2)  # 20:00 in Shanghai
     outcome = go(made, pool(made, window={"hours": "22:00-06:00"}), tmp_path)
     assert untouched(made, "h01", "h02")
-    assert set(outcome.states.values()) == {
+    assert {told(state) for state in outcome.states.values()} == {
         "deferred until 2026-11-22 22:00 Asia/Shanghai: outside the window 22:00-06:00"
     }
     assert not outcome.over_budget
@@ -185,7 +186,7 @@ def test_no_wave_begins_when_the_window_ends_before_it_could(tmp_path: Path) -> 
     made = world(2)
     made.now = datetime(2026, 11, 22, 21, 50, tzinfo=UTC)  # 05:50 in Shanghai
     outcome = go(made, pool(made, window={"hours": "22:00-06:00"}), tmp_path)
-    assert set(outcome.states.values()) == {
+    assert {told(state) for state in outcome.states.values()} == {
         "deferred until 2026-11-23 22:00 Asia/Shanghai: the window ends at 06:00, before a wave could"
     }
 
@@ -238,7 +239,7 @@ def test_without_room_hosts_are_deferred_with_the_numbers(tmp_path: Path) -> Non
     made = world(4)
     made.hosts["h04"].node = node("h04", schedulable=False)
     outcome = go(made, pool(made, max_unavailable=1), tmp_path, names=["h01", "h02"])
-    assert outcome.states["h01"] == (
+    assert told(outcome.states["h01"]) == (
         "deferred until the next run: 1 of 4 hosts are out of service, and max_unavailable allows 1"
     )
 
@@ -247,7 +248,7 @@ def test_a_host_that_somebody_else_cordoned_stays_cordoned_afterwards(tmp_path: 
     made = world(2)
     made.hosts["h01"].node = node("h01", schedulable=False)
     outcome = go(made, pool(made, max_unavailable=1), tmp_path)
-    assert outcome.states == {
+    assert {name: told(state) for name, state in outcome.states.items()} == {
         "h01": NEW,
         "h02": "deferred until the next run: 1 of 2 hosts are out of service, and max_unavailable allows 1",
     }
@@ -292,7 +293,7 @@ def test_pods_that_a_budget_keeps_defer_their_host_and_leave_it_in_service(tmp_p
     made = world(3)
     made.hosts["h02"].stuck = True
     outcome = go(made, pool(made, max_unavailable=1), tmp_path)
-    assert outcome.states["h02"] == (
+    assert told(outcome.states["h02"]) == (
         "deferred until the next run: pod doubao/p (the budget doubao allows no disruption) did not leave within 10 min"
     )
     assert made.out() == set()
@@ -323,7 +324,7 @@ def test_a_host_that_another_run_holds_is_deferred_and_goes_back_into_service(tm
     made = world(2)
     made.hosts["h01"].fault = "locked"
     outcome = go(made, pool(made), tmp_path)
-    assert outcome.states["h01"] == "deferred until the next run: another run holds it"
+    assert told(outcome.states["h01"]) == "deferred until the next run: another run holds it"
     assert made.out() == set()
     assert not outcome.over_budget
 

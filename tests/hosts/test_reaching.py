@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -174,6 +175,18 @@ def test_a_private_folder_goes_with_what_is_written_while_it_goes(
     monkeypatch.setattr(shutil, "rmtree", raced)
     private.remove(mine)
     assert not mine.exists()
+
+
+def test_several_sweeps_at_once_are_in_nobody_s_way(tmp_path: Path) -> None:
+    place, owner = {"XDG_RUNTIME_DIR": str(tmp_path)}, owner_of_an_ended_process()
+    for _ in range(20):
+        for _ in range(10):
+            left = private.make(place)
+            (left / "artifacts/run").mkdir(parents=True)
+            (left / "owner").write_text(owner)
+        with ThreadPoolExecutor(6) as threads:
+            list(threads.map(private.sweep, [place] * 6))
+        assert list(private.base(place).iterdir()) == []
 
 
 @pytest.mark.parametrize("step", ["shutil.rmtree", "pathlib.Path.unlink"])

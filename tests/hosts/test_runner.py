@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,6 +19,7 @@ import pytest
 
 from causeway import assets
 from causeway.assets import Playbooks, playbooks_of
+from causeway.errors import Permanent
 from causeway.fleet.load import load_fleet
 from causeway.hosts import private
 from causeway.hosts.artifacts import HIDDEN, tail
@@ -205,6 +208,30 @@ def test_a_killed_caller_takes_ansible_with_it_and_the_next_run_sweeps(place: Pl
     assert place.left() == []
     time.sleep(5)
     assert [place.did(name) for name in ("h1", "h2")] == [["first"], ["first"]]
+
+
+def test_a_run_whose_log_cannot_be_kept_tells_how_its_hosts_ended(place: Place) -> None:
+    (place.folder / "runs").write_text("in the way")
+    end = place.run(place.bundle())
+    assert (end.status, end.artifacts) == ("successful", None)
+    assert [place.did(name) for name in ("h1", "h2")] == [["first", "second"]] * 2
+
+
+@pytest.mark.parametrize("step", ["mkdtemp", "Popen", "mkdir"])
+def test_a_machine_without_room_for_a_run_says_so_before_it_begins(
+    place: Place, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    owners = {"mkdtemp": tempfile, "Popen": subprocess, "mkdir": Path}
+    private.base(place.environment)
+    with monkeypatch.context() as patch:
+        patch.setattr(owners[step], step, full)
+        with pytest.raises(Permanent, match="cannot be written: No space left") as caught:
+            place.run(place.bundle())
+    assert caught.value.code == "private-folder"
+    assert place.did("h1") == []
 
 
 def test_a_playbook_with_an_error_is_told_with_its_message(place: Place) -> None:

@@ -191,6 +191,19 @@ def test_going_back_after_a_run_that_did_not_go_through_may_do_anything(pool: Po
     assert hosts.seen[-1] == "reboot", "the engine kept the old inputs, so that they tell of no change"
 
 
+def test_hosts_whose_change_was_deferred_make_no_later_one_larger(pool: Pool, hosts: FakeHosts) -> None:
+    pool.up(POOL)
+    was = pool.outputs["state"]["gpu-02"]
+    hosts.faults = {"gpu-02": f"deferred until the next run: no room; was {was}, needs restart"}
+    pool.up(changed(nvidia_driver__persistence=True))
+    pool.up(changed(nvidia_driver__persistence=True))
+    assert (hosts.runs[-1], hosts.seen[-1]) == (["gpu-02"], "none"), "the host's own state says what it needs"
+    hosts.faults = {"gpu-02": f"deferred until the next run: no room; was {was}"}
+    pool.up(changed(nvidia_driver__persistence=False))
+    pool.up(changed(nvidia_driver__persistence=False))
+    assert hosts.seen[-1] == "reboot"
+
+
 def test_settings_of_the_rollout_touch_no_host(pool: Pool, hosts: FakeHosts) -> None:
     pool.up(POOL)
     program = POOL | {"rollout": POOL["rollout"] | {"canary": 2}}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from causeway.stacks.events import at
 from causeway.stacks.progress import StackProgress, Tail
+from causeway.stacks.run import Follower, Watcher
 
 
 def line(second: int, host: str, phase: str, **more: object) -> str:
@@ -71,3 +73,14 @@ def test_property_paths_find_what_they_name() -> None:
     assert at(document, "plain.deep") == 2
     assert at(document, 'state["other"]') is None
     assert at(document, "list[7]") is None
+
+
+def test_a_watcher_that_can_no_longer_write_loses_none_of_a_run_s_hosts(tmp_path: Path) -> None:
+    class Broken(Watcher):
+        def moved(self, progress: StackProgress, event: Mapping[str, object]) -> None:
+            raise BrokenPipeError(f"{progress.stack} {len(event)}")
+
+    events = tmp_path / "events.jsonl"
+    with Follower("f.c", events, Broken()) as follower:
+        events.write_text("".join(f"{line(0, host, 'done')}\n" for host in ("a", "b", "c")))
+    assert set(follower.progress.pools["ascend"].hosts) == {"a", "b", "c"}

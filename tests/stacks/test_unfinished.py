@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from pulumi.automation import CommandResult
-from pulumi.automation.errors import create_command_error
+from pulumi.automation.errors import CommandError, create_command_error
 
 from causeway.cli.stack_commands import Session
 from causeway.hosts.journal import journal_of
 from causeway.stacks import run as runs
+from causeway.stacks import workspace as workspaces
+from causeway.stacks.engine import Engine
 from causeway.stacks.events import Gathered
 from causeway.stacks.locks import Lock
 from causeway.stacks.model import Change, Operation, Result, StackReport
@@ -306,3 +308,24 @@ def test_open_runs_name_the_last_rollout_that_did_not_end(tmp_path: Path) -> Non
     assert open_runs(tmp_path, STACK) == {("h20", "r2")}
     journal(tmp_path, "end", run="r2")
     assert open_runs(tmp_path, STACK) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "text", ['{"checkpoint":{"latest":{"pending_operations":[{"reso', '["pending_operations"]', "{}"]
+)
+def test_a_state_file_that_is_cut_short_is_the_engine_s_to_tell_of(tmp_path: Path, text: str) -> None:
+    class Asked(Engine):
+        def __init__(self) -> None: ...
+
+        def run(self, args: list[str], *_: object, **__: object) -> CommandResult:
+            assert args[:2] == ["stack", "export"]
+            raise create_command_error(CommandResult(stdout="", stderr="error: unexpected end of JSON input", code=255))
+
+    folder = tmp_path / "state/.pulumi/stacks/causeway"
+    folder.mkdir(parents=True)
+    (tmp_path / "Pulumi.yaml").write_text("name: causeway\nruntime: python\n")
+    (folder / f"{STACK}.json").write_text(text)
+    variables = {"PULUMI_BACKEND_URL": (tmp_path / "state").as_uri()}
+    workspace = workspaces.Workspace(tmp_path, variables, tmp_path, sandbox=False)
+    with pytest.raises(CommandError, match="unexpected end of JSON input"):
+        workspace.deployment(STACK, Asked())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from pulumi.automation.events import (
     DiagnosticEvent,
     DiffKind,
@@ -11,6 +12,7 @@ from pulumi.automation.events import (
     OpType,
     PropertyDiff,
     ResourcePreEvent,
+    ResOutputsEvent,
     StepEventMetadata,
     StepEventStateMetadata,
 )
@@ -100,5 +102,20 @@ def test_a_pool_s_summary_is_shown_whole_and_alone_whether_the_pool_is_new_or_ch
         assert [dict(change.details) for change in gathered.changes] == [{"summary": line}]
 
 
-def step_state(inputs: dict[str, str]) -> StepEventStateMetadata:
-    return StepEventStateMetadata(POOL, "urn::gpu", "id", "", "p", inputs=inputs, outputs={}, custom=True)
+@pytest.mark.parametrize(
+    ("states", "whole"),
+    [
+        ({"h1": "ok i c", "h2": "out_of_service"}, True),
+        ({"h1": "ok i c", "h2": "deferred until the next run: x"}, False),
+        ({}, True),
+    ],
+)
+def test_a_run_is_done_when_the_state_calls_every_host_right(states: dict[str, str], *, whole: bool) -> None:
+    gathered = Gathered()
+    step = StepEventMetadata(OpType.UPDATE, "urn::gpu", POOL, "p", new=step_state({}, {"state": states}))
+    gathered(EngineEvent(1, 1, res_outputs_event=ResOutputsEvent(step)))
+    assert gathered.whole is whole
+
+
+def step_state(inputs: dict[str, str], outputs: dict[str, object] | None = None) -> StepEventStateMetadata:
+    return StepEventStateMetadata(POOL, "urn::gpu", "id", "", "p", inputs=inputs, outputs=outputs or {}, custom=True)

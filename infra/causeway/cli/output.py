@@ -26,6 +26,11 @@ class _Console(Console):
         """Markup as text; characters that would move the cursor, colour or turn round the line are replaced."""
         return super().render_str(_COMMANDS_A_TERMINAL.sub("\N{REPLACEMENT CHARACTER}", text), **options)
 
+    def on_broken_pipe(self) -> None:
+        """Go on without whoever read standard error: a run does not end for it, nor the document that it prints."""
+        if not self.stderr:
+            super().on_broken_pipe()
+
 
 def console(*, stderr: bool = False) -> Console:
     """A console for people. Colour and width follow the terminal; NO_COLOR and pipes get plain text.

@@ -1,7 +1,8 @@
 """Empties a node through the eviction API, so that disruption budgets count.
 
 Pods of DaemonSets and static pods stay. A pod that nobody would make again is named and left: to delete it is a
-person's decision. A pod that is already stopping is waited for as long as its grace period lasts.
+person's decision, and until then no other pod is evicted either, unless the node is down. A pod that is already
+stopping is waited for as long as its grace period lasts.
 """
 
 from __future__ import annotations
@@ -48,6 +49,9 @@ def drain(api: Api, node: str, seconds: float, cancelled: Callable[[], bool]) ->
     while True:
         try:
             staying = [pod for pod in _pods(api, node) if _to_leave(pod)]
+            kept = [pod for pod in staying if _orphan(pod)]
+            if kept and not state.evicted and _is_up(api, node):  # it cannot be emptied: what runs there runs on
+                return Drained(tuple(_left(pod, state) for pod in kept), 0)
             for pod in staying:
                 _try(api, pod, state)
             away_since = None
@@ -66,6 +70,12 @@ def drain(api: Api, node: str, seconds: float, cancelled: Callable[[], bool]) ->
 def leaving(api: Api, node: str) -> tuple[Object, ...]:
     """The pods of a node that a drain would see off."""
     return tuple(pod for pod in _pods(api, node) if _to_leave(pod))
+
+
+def _is_up(api: Api, node: str) -> bool:
+    found = api.get(f"/api/v1/nodes/{node}") or {}
+    conditions = found.get("status", {}).get("conditions") or ()
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
 def _pods(api: Api, node: str) -> Iterable[Object]:

@@ -21,12 +21,12 @@ def ordered(spec: PoolSpec, hosts: Sequence[Candidate]) -> list[Candidate]:
 
 
 def repairs(hosts: Sequence[Candidate]) -> list[Candidate]:
-    """Hosts that are out of service already because a rollout has emptied them, or their node is down.
+    """Hosts that are out of service already because a rollout has emptied them.
 
     Working on them takes nothing away, so they go first, need no window and no room. One that a run has only cordoned,
-    or that somebody has uncordoned since, may serve: it waits for its turn like any other.
+    that somebody has uncordoned since, or whose node is down for another reason waits for its turn like any other.
     """
-    return [host for host in hosts if host.node is not None and (not host.node.ready or _emptied(host))]
+    return [host for host in hosts if _emptied(host)]
 
 
 def _emptied(host: Candidate) -> bool:

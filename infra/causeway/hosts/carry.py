@@ -139,13 +139,14 @@ def _note(
             again.append(hosts[name].change("reboot"))
             continue
         stays = one.untouched and name in emptied and name not in back
-        _note_failure(session, name, replace(one, what=f"{one.what}{_STAYS}") if stays else one, wave, stays=stays)
+        note_failure(session, name, replace(one, what=f"{one.what}{_STAYS}") if stays else one, wave, stays=stays)
     if nodes is not None:
-        bring_back(session, nodes, waiting, wave)
+        bring_back(session, nodes, [hosts[name] for name in waiting], wave)
     return again
 
 
-def _note_failure(session: Session, name: str, one: HostEnd, wave: Wave, *, stays: bool) -> None:
+def note_failure(session: Session, name: str, one: HostEnd, wave: Wave, *, stays: bool = False) -> None:
+    """Note how a host ended that did not come to its end. Args: `stays` is whether its node stays cordoned."""
     if one.kind == "unreachable":
         session.lose(name, one.what, wave=wave)
     elif one.kind == "interrupted":

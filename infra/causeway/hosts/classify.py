@@ -10,9 +10,16 @@ from causeway.cluster.model import NodeState
 from causeway.hosts.lock import Lock, lock_of
 from causeway.hosts.model import OUT_OF_SERVICE, HostFacts, HostSpec, Phase, PoolSpec
 from causeway.hosts.stamp import Stamp, stamp_of
-from causeway.hosts.states import is_drifted, is_failed, proved
+from causeway.hosts.states import Past, past
+from causeway.plan.disruption import ORDER
 
 CANARY_UNWELL = "canary-unwell"
+CLUSTER_AWAY = "cluster-away"
+NOT_OFFERED = "accelerators-missing"
+NODE_GONE = "node-missing"
+NOT_READY = "node-not-ready"
+OF_THE_NODE = (CANARY_UNWELL, CLUSTER_AWAY, NOT_OFFERED, NODE_GONE, NOT_READY)
+"""Failures of hosts that are right: only their nodes are not in service."""
 EMPTYING = ("drain", "reboot")
 """Disruptions for which a host's workloads have to leave."""
 
@@ -26,10 +33,10 @@ class Need(StrEnum):
     """Declared out of service."""
     RESTORE = "restore"
     """Its stamp proves it right, but a run that ended early has left its node marked or without operands or its
-    services stopped, or it was a canary that did not stay well."""
+    services stopped, or the last run failed on its node."""
     CHECK = "check"
-    """Only the code differs, or it drifted or failed although its stamp is right, or it serves and has no stamp: a run
-    in check mode decides."""
+    """Only the code differs; or it drifted, failed or did not answer although its stamp is right; or it serves and has
+    no stamp: a run in check mode decides."""
     JOIN = "join"
     """Nothing runs on it yet: no window, no cordon, no drain."""
     CHANGE = "change"
@@ -148,22 +155,31 @@ def classify(spec: PoolSpec, host: HostSpec, before: str, sight: Sight, owner: s
 
 
 def _by_stamp(spec: PoolSpec, found: Candidate, before: str, sight: Sight) -> Candidate:
-    stamp, host = found.stamp, found.host
-    drifted = is_drifted(before)
-    if found.right and not drifted:
-        if found.asleep or left_behind(sight.node) or before.startswith(f"failed {CANARY_UNWELL}"):
+    stamp, host, kept = found.stamp, found.host, past(before)
+    if found.right and not kept.is_drifted:
+        if kept.code in OF_THE_NODE or (not kept.found and (found.asleep or left_behind(sight.node))):
             return replace(found, need=Need.RESTORE)
         again = Need.JOIN if host.joining else Need.CHECK
-        return replace(found, need=again if is_failed(before) else Need.NOTHING)
+        return replace(found, need=again if kept.found else Need.NOTHING)
     if host.joining or (sight.asked and not _serves(spec, stamp, sight)):
         return replace(found, need=Need.JOIN)
-    if stamp is not None and (stamp.has_intent_of(host.desired) or (drifted and stamp.verified)):
+    if stamp is not None and (stamp.has_intent_of(host.desired) or (kept.is_drifted and stamp.verified)):
         return replace(found, need=Need.CHECK)
     if not sight.asked:
         return replace(found, need=Need.UNKNOWN)
     if stamp is None:
         return replace(found, need=Need.CHECK)
-    return replace(found, disruption=spec.disruption if _was_right(stamp, before) else "reboot")
+    return replace(found, disruption=_asked(spec, stamp, kept))
+
+
+def _asked(spec: PoolSpec, stamp: Stamp, kept: Past) -> str:
+    """What a change may do to a host at first.
+
+    One that is what it was when it was last right gets what the changes since then ask for, and no more.
+    """
+    if not kept.proved or not stamp.says(kept.proved):
+        return ORDER[-1]
+    return max(kept.needs or ORDER[0], spec.disruption, key=ORDER.index)
 
 
 def left_behind(node: NodeState | None) -> bool:
@@ -184,11 +200,6 @@ def _serves(spec: PoolSpec, stamp: Stamp | None, sight: Sight) -> bool:
     if node.mark is not None or sight.pods is None or sight.pods:
         return True
     return spec.resource is not None and node.allocatable.get(spec.resource, 0) > 0
-
-
-def _was_right(stamp: Stamp | None, before: str) -> bool:
-    """Whether a host is what the last run's inputs wanted, so that the change from those inputs is all it gets."""
-    return stamp is not None and stamp.says(proved(before))
 
 
 def is_out(host: HostSpec, node: NodeState | None, *, asked: bool) -> bool:

@@ -76,17 +76,17 @@ def _out_of_service(session: Session, found: Mapping[str, str]) -> dict[str, str
         what = f"its node is in service: {cluster.away}"
         return {name: states.untold(what, found[name]) for name in names if not session.hosts[name].joining}
     held = [name for name in names if left_behind(cluster.nodes.get(name))]
-    return dict.fromkeys(held, "drifted: a run that did not end has left its node out of service")
+    return dict.fromkeys(held, states.drifted("a run that did not end has left its node out of service"))
 
 
 def _state(session: Session, facts: HostFacts) -> str:
     name, before = facts.name, session.states[facts.name]
     if facts.facts is None:
-        return states.unreachable(facts.unreachable)
+        return states.unreachable(facts.unreachable, states.past(before))
     if fingerprints(before) is None:
         return before
     why = drifted(session.hosts[name].variables, facts, before, session.expected(name))
-    return f"drifted: {why}" if why else before
+    return states.drifted(why) if why else before
 
 
 def drifted(variables: Mapping[str, Any], facts: HostFacts, before: str, expected: int) -> str:
@@ -143,16 +143,16 @@ def _predicted(session: Session, names: Sequence[str]) -> dict[str, str]:
     try:
         end = play(session, dict.fromkeys(names, "none"), NO_WAVE, check=True)
     except CausewayError as error:
-        return dict.fromkeys(names, f"drifted: nobody can tell, {error.code}: {error.reason}")
+        return dict.fromkeys(names, states.drifted(f"nobody can tell, {error.code}: {error.reason}"))
     found = {}
     for name in names:
         one, predicted = end.hosts[name], end.predicted[name]
         if one.kind == "unreachable":
-            found[name] = states.unreachable(one.what)
+            found[name] = states.unreachable(one.what, states.past(session.states[name]))
         elif one.kind != "ok":
-            found[name] = f"drifted: nobody can tell, {one.code or 'ansible-ended'}: {one.what}"
+            found[name] = states.drifted(f"nobody can tell, {one.code or 'ansible-ended'}: {one.what}")
         elif predicted.tasks:
             shown = ", ".join(predicted.tasks[:_FEW])
             more = f" and {len(predicted.tasks) - _FEW} more" if len(predicted.tasks) > _FEW else ""
-            found[name] = f"drifted: a run would change {shown}{more}"
+            found[name] = states.drifted(f"a run would change {shown}{more}")
     return found

@@ -12,6 +12,9 @@ A host's state is one short string, the same in the engine's state, in previews 
 | `deferred until WHEN: why` | left for a later run |
 | `drifted: what` | it was verified, and a probe says otherwise |
 | `pending` | a run ended before its turn came |
+
+What a run could do nothing for keeps what the next one has to know: `; drifted: ...` or `; failed ...` or
+`; unreachable: ...`, and `; was ok INTENT [CODE], needs DISRUPTION` where it was right before (`states.Past`).
 """
 
 from __future__ import annotations

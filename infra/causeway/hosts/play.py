@@ -135,7 +135,10 @@ def play(
         end = session.around.transport.run(bundle, watch.take, cancelled)
     except CausewayError as error:
         refused = HostEnd("failed", error.code, error.reason, error.hint, untouched=True)
-        return PlayEnd(dict.fromkeys(allow, refused))
+        return PlayEnd(dict.fromkeys(allow, refused), predicted=watch.predicted)
+    except OSError as error:  # how far it came, the hosts tell
+        lost = HostEnd("interrupted", what=f"this machine could not follow the run: {error.strerror or error}")
+        return PlayEnd(dict.fromkeys(allow, lost), predicted=watch.predicted)
     hosts = {name: _host_end(name, end, watch.at(name), playbook) for name in allow}
     if end.artifacts is not None:
         _note_log(session, hosts, playbook, _relative(end.artifacts / LOG, session.around.home))

@@ -29,13 +29,16 @@ def base(environment: Mapping[str, str]) -> Path:
     """The folder of all private folders of this user: on a tmpfs where the machine has one.
 
     Raises:
-        Permanent: somebody else made it first.
+        Permanent: somebody else made it first, or it cannot be made.
     """
     candidates = (environment.get("XDG_RUNTIME_DIR", ""), "/dev/shm")  # noqa: S108 - made private below
     parent = next((Path(c) for c in candidates if c and os.access(c, os.W_OK | os.X_OK)), Path(tempfile.gettempdir()))
     folder = parent / f"causeway-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise no_room(folder, error) from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise Permanent(
             "private-folder",
@@ -47,11 +50,29 @@ def base(environment: Mapping[str, str]) -> Path:
 
 
 def make(environment: Mapping[str, str]) -> Path:
-    """A fresh private folder that belongs to this process."""
-    folder = Path(tempfile.mkdtemp(dir=base(environment)))
-    (folder / _OWNER).write_text(identity.owner(), encoding="ascii")
-    sockets(folder).mkdir(mode=0o700)
+    """A fresh private folder that belongs to this process.
+
+    Raises:
+        Permanent: it cannot be made.
+    """
+    parent = base(environment)
+    try:
+        folder = Path(tempfile.mkdtemp(dir=parent))
+        (folder / _OWNER).write_text(identity.owner(), encoding="ascii")
+        sockets(folder).mkdir(mode=0o700)
+    except OSError as error:
+        raise no_room(parent, error) from error
     return folder
+
+
+def no_room(folder: Path, error: OSError) -> Permanent:
+    """What to raise where a private folder cannot be written."""
+    return Permanent(
+        "private-folder",
+        f"cannot be written: {error.strerror}",
+        where=str(folder),
+        hint="make room there (df), or set XDG_RUNTIME_DIR to another folder of yours in memory",
+    )
 
 
 def sockets(folder: Path) -> Path:
@@ -65,10 +86,10 @@ def remove(folder: Path) -> None:
     The owner's mark goes last, so that `sweep` knows a folder whose removal was cut short; and what a thread of the run
     writes meanwhile goes too.
     """
-    close_masters(folder)
     until = time.monotonic() + _REMOVAL_S
     while folder.is_dir() and time.monotonic() < until:
         with contextlib.suppress(OSError):  # somebody writes into it, or removes it too
+            close_masters(folder)
             for path in [path for path in folder.iterdir() if path.name != _OWNER]:
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)

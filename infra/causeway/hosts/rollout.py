@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from causeway.errors import CausewayError
 from causeway.hosts import states
 from causeway.hosts.bring_back import bring_back
-from causeway.hosts.carry import carry
+from causeway.hosts.carry import carry, note_failure
 from causeway.hosts.classify import EMPTYING, Candidate, Need
 from causeway.hosts.look import Cluster, candidates, read_nodes
 from causeway.hosts.model import OUT_OF_SERVICE, Phase, PoolOutcome, PoolSpec, Surroundings
@@ -88,12 +88,6 @@ def _settle(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> l
     None of them is called right, and none is worked on in service, while the cluster that could tell of a node left
     out of service is away.
     """
-
-    def untold(host: Candidate) -> None:
-        why = "nobody can tell whether its node is in service"
-        right = host.host.desired if host.need is Need.NOTHING else ""
-        session.defer(host.name, NEXT_RUN, f"{why}, since the cluster's API is away: {cluster.away}", proved=right)
-
     settle: dict[Need, Callable[[Candidate], None]] = {
         Need.LEAVE: lambda host: session.states.update({host.name: OUT_OF_SERVICE}),
         Need.NOTHING: lambda host: _right(session, host.name),
@@ -106,13 +100,19 @@ def _settle(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> l
     doubtful = {Need.NOTHING, Need.CHECK} if cluster.away and session.around.has_cluster else set()
     left = []
     for host in hosts:
-        if host.need in doubtful and not host.host.joining:
-            untold(host)
+        if host.need in doubtful:
+            _untold(session, host, cluster)
         elif host.need in settle:
             settle[host.need](host)
         else:
             left.append(host)
     return left
+
+
+def _untold(session: Session, host: Candidate, cluster: Cluster) -> None:
+    why = "nobody can tell whether its node is in service"
+    right = host.host.desired if host.need is Need.NOTHING else ""
+    session.defer(host.name, NEXT_RUN, f"{why}, since the cluster's API is away: {cluster.away}", proved=right)
 
 
 def _right(session: Session, name: str) -> None:
@@ -139,7 +139,6 @@ def _locked(session: Session, host: Candidate) -> None:
 
 def _restore(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> list[Candidate]:
     """Put hosts back into service that are right, and whose run ended before it could."""
-    del cluster
     right = [host for host in hosts if host.need is Need.RESTORE]
     unwoken = [host.name for host in right if host.asleep]
     asleep = {name: end for name, end in wake(session, unwoken, NO_WAVE).items() if end.kind != "ok"}
@@ -148,8 +147,15 @@ def _restore(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> 
             session.lose(name, f"{end.what}; its node stays cordoned")
         else:
             session.fail(name, end.code or "ansible-ended", f"{end.what}; its node stays cordoned", end.hint)
+    awake = [host for host in right if host.name not in asleep]
     if session.around.nodes is not None:
-        bring_back(session, session.around.nodes, [host.name for host in right if host.name not in asleep], NO_WAVE)
+        bring_back(session, session.around.nodes, awake, NO_WAVE)
+        return [host for host in hosts if host.need is not Need.RESTORE]
+    for host in awake:
+        if session.around.has_cluster:
+            _untold(session, host, cluster)
+        else:
+            _right(session, host.name)
     return [host for host in hosts if host.need is not Need.RESTORE]
 
 
@@ -170,18 +176,17 @@ def _check(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> li
     if not checked:
         return list(hosts)
     session.say("", Phase.PENDING, f"predicts what changes on {len(checked)} hosts")
-    try:
-        end = play(session, {host.name: "none" for host in checked}, NO_WAVE, check=True)
-    except CausewayError as error:
-        for host in checked:
-            session.fail(host.name, error.code, error.reason, error.hint)
-        return [host for host in hosts if host.need is not Need.CHECK]
+    end = play(session, {host.name: "none" for host in checked}, NO_WAVE, check=True)
     waves = [host for host in hosts if host.need is not Need.CHECK]
     same = []
     for host in checked:
         predicted, one = end.predicted[host.name], end.hosts[host.name]
-        if one.kind == "failed" and one.untouched and host.right:  # a run would fail there as well: it serves on
-            session.fail(host.name, one.code, one.what, one.hint)
+        if one.kind == "interrupted" and not end.cancelled:  # nothing was done to it, and nothing is known
+            session.defer(host.name, NEXT_RUN, f"nobody can tell what would change on it: {one.what}")
+        elif one.kind == "unreachable" or (
+            one.kind != "ok" and one.untouched
+        ):  # a run would fail as well: it serves on
+            note_failure(session, host.name, one, NO_WAVE)
         elif one.kind != "ok":  # what check mode could not evaluate is taken for the worst
             waves.append(host.change(ORDER[-1]))
         elif predicted.tasks or predicted.disruption != "none":

@@ -110,11 +110,9 @@ def run(
     Raises:
         Permanent: this installation has no Ansible, or no private folder can be made.
     """
-    folder = private.make(environment)
-    try:
-        _write_job(folder, bundle, playbooks.root, environment)
+    with _begun(bundle, playbooks, environment) as (folder, worker):
         tally, stopped = Tally(bundle.secrets), False
-        with _Worker(folder, _environment(folder, playbooks, environment)) as worker:
+        with worker:
             for line in worker.lines():
                 if line is not None:
                     event = tally.take(line)
@@ -123,9 +121,28 @@ def run(
                 elif not stopped and cancelled():
                     worker.stop()
                     stopped = True
-        kept = artifacts.keep(folder, runs / bundle.stack / bundle.run, bundle.secrets)
+        kept = None
+        with contextlib.suppress(OSError):  # how the hosts ended is known without their log
+            kept = artifacts.keep(folder, runs / bundle.stack / bundle.run, bundle.secrets)
         complaint = "" if tally.stats is not None else _complaint(folder, tally.status, bundle.secrets)
         return tally.end(complaint, stopped=stopped, kept=kept)
+
+
+@contextlib.contextmanager
+def _begun(bundle: Bundle, playbooks: Playbooks, environment: Mapping[str, str]) -> Iterator[tuple[Path, _Worker]]:
+    """The private folder of a run, and its process; the folder is gone afterwards.
+
+    Raises:
+        Permanent: this machine has no room for them.
+    """
+    folder = private.make(environment)
+    try:
+        try:
+            _write_job(folder, bundle, playbooks.root, environment)
+            worker = _Worker(folder, _environment(folder, playbooks, environment))
+        except OSError as error:
+            raise private.no_room(folder, error) from error
+        yield folder, worker
     finally:
         private.remove(folder)
 

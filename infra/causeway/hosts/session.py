@@ -16,8 +16,8 @@ from causeway.errors import Permanent
 from causeway.hosts import identity, states
 from causeway.hosts.classify import EMPTYING
 from causeway.hosts.journal import Journal, journal_of
-from causeway.hosts.model import ABSENT, PENDING, HostReport, HostSpec, Phase, PoolSpec, Progress, Surroundings
-from causeway.hosts.states import fingerprints
+from causeway.hosts.model import ABSENT, HostReport, HostSpec, Phase, PoolSpec, Progress, Surroundings
+from causeway.hosts.states import Past, fingerprints, past
 from causeway.plan.fingerprint import SECRET_KEY
 
 
@@ -97,7 +97,8 @@ class Session:
         """A host does not answer."""
         if counts:
             self.failures.add(name)
-        self._end(name, states.unreachable(why), Phase.FAILED, f"does not answer: {why}", wave, hint)
+        state = states.unreachable(why, self._past(name))
+        self._end(name, state, Phase.FAILED, f"does not answer: {why}", wave, hint)
 
     def interrupt(self, name: str, code: str, what: str, wave: Wave = NO_WAVE) -> None:
         """A host was left in the middle because the run ended, and not for a fault of its own."""
@@ -105,14 +106,16 @@ class Session:
 
     def defer(self, name: str, until: str, why: str, wave: Wave = NO_WAVE, *, proved: str = "") -> None:
         """A host is left for a later run. Args: `proved` is what its stamp says, when only its node is in doubt."""
-        state = states.deferred(until, why, self.states[name], proved)
-        self._end(name, state, Phase.DEFERRED, f"until {until}: {why}", wave)
+        kept = Past(proved=proved) if proved else self._past(name)
+        self._end(name, states.deferred(until, why, kept), Phase.DEFERRED, f"until {until}: {why}", wave)
 
     def pend(self, name: str) -> None:
-        """The run ends before a host's turn comes; what was known of it stays known where that says more."""
-        before = self.states.get(name, ABSENT)
-        kept = before != ABSENT and not (fingerprints(before) and before == self.hosts[name].desired)
-        self.states[name] = before if kept and fingerprints(before) is None else PENDING
+        """The run ends before a host's turn comes; what was known of it stays known."""
+        self.states[name] = states.unfinished(self.states[name], self._past(name))
+
+    def _past(self, name: str) -> Past:
+        """What the next run has to know of a host for which this one can do nothing."""
+        return past(self.states[name]).and_needs(self.hosts[name].desired, self.spec.disruption)
 
     def _end(self, name: str, state: str, phase: Phase, text: str, wave: Wave, hint: str = "") -> None:
         self.states[name] = state

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from datetime import datetime
+
+from causeway.hosts.model import ABSENT, PENDING
+from causeway.plan.disruption import ORDER
 
 _OK = "ok"
 _LONGEST = 300
 _DRIFTED = "drifted: "
 _UNTOLD = f"{_DRIFTED}nobody can tell whether "
+_UNREACHABLE = "unreachable: "
 _WAS = "; was "
-_FOUND = re.compile(r"^(?:deferred .*?; )?(?P<kept>(?:drifted|failed [a-z0-9-]+): .*)")
+_NEEDS = ", needs "
+_FOUND = re.compile(r"(?:drifted|unreachable|failed (?P<code>[a-z0-9-]+)): ")
+_TELLING = re.compile(rf"; (?={_FOUND.pattern}|was ok )")
 NEXT_RUN = "the next run"
 
 
@@ -22,37 +29,111 @@ def fingerprints(state: str) -> tuple[str, str] | None:
     return words[1], words[2] if len(words) == 3 else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a state keeps of a host from before the run that could do nothing for it.
+
+    Args:
+        found: how it had drifted or failed, or that it did not answer; empty when nothing was found.
+        code: of a failure.
+        proved: `ok INTENT [CODE]`, as it was when it was last right; empty when it was not, or failed since.
+        needs: the most that the changes since then may do to it; empty when there were none.
+    """
+
+    found: str = ""
+    code: str = ""
+    proved: str = ""
+    needs: str = ""
+
+    @property
+    def tail(self) -> str:
+        """How it stands at the end of a state."""
+        found = f"; {self.found}" if self.found else ""
+        return found[: _LONGEST // 2] + self._proved
+
+    @property
+    def _proved(self) -> str:
+        needs = f"{_NEEDS}{self.needs}" if self.needs else ""
+        return f"{_WAS}{self.proved}{needs}" if self.proved else ""
+
+    @property
+    def is_drifted(self) -> bool:
+        """Whether a probe had found the host otherwise than its stamp says; not when something could not be told."""
+        return self.found.startswith(_DRIFTED)
+
+    def and_needs(self, desired: str, disruption: str) -> Past:
+        """The same after one more change that could not be made.
+
+        Args:
+            desired: what the host is to be.
+            disruption: the most that the change may do to it.
+        """
+        if not self.proved or self.proved == desired:
+            return replace(self, needs="")
+        return replace(self, needs=max(self.needs or ORDER[0], disruption, key=ORDER.index))
+
+
+def past(state: str) -> Past:
+    """What a state keeps."""
+    if fingerprints(state) is not None:
+        return Past(proved=state)
+    head, _, tail = state.rpartition(_WAS)
+    proved, _, needs = tail.partition(_NEEDS)
+    if fingerprints(proved) is None:
+        head, proved, needs = state, "", ""
+    needs = needs if needs in ("", *ORDER) else ORDER[-1]
+    # a host that drifted or failed and does not answer any more did both
+    for part in reversed(_TELLING.sub("\n", head).split("\n")):
+        match = _FOUND.match(part)
+        if match is not None and not part.startswith(_UNTOLD):
+            return Past(part, match["code"] or "", proved, needs)
+    return Past("", "", proved, needs)
+
+
+def told(state: str) -> str:
+    """A state without what only the next run needs to know."""
+    kept = past(state)
+    return state if kept.proved == state else state.removesuffix(replace(kept, found="").tail)
+
+
 def failed(code: str, what: str) -> str:
     """The last run failed on it."""
-    return f"failed {code}: {_one_line(what)}"
+    return f"failed {code}: {_reason(what)}"
 
 
-def unreachable(why: str) -> str:
-    """It did not answer."""
-    return f"unreachable: {_one_line(why)}"
+def drifted(what: str) -> str:
+    """It was verified, and is otherwise now."""
+    return f"{_DRIFTED}{_reason(what)}"
 
 
-def deferred(until: str, why: str, before: str = "", proved: str = "") -> str:
+def unreachable(why: str, kept: Past) -> str:
+    """It did not answer. Args: `kept` is what was known of it."""
+    if kept.found.startswith(_UNREACHABLE):
+        kept = replace(kept, found="")
+    return _with(f"{_UNREACHABLE}{_reason(why)}", kept)
+
+
+def deferred(until: str, why: str, kept: Past) -> str:
     """It is left for a later run, which has to know what was found of it.
 
     Args:
         until: `the next run`, or a moment.
         why: one sentence.
-        before: its state until now; how it had drifted or failed is kept.
-        proved: `ok INTENT [CODE]`, when its stamp says this and only its node is in doubt.
+        kept: what was known of it.
     """
-    tail = f"{_WAS}{proved}" if proved else _tail(_kept(before)[: _LONGEST // 2])
-    return f"deferred until {until}: {_one_line(why)[: _LONGEST - len(tail)]}{tail}"
+    return _with(f"deferred until {until}: {_reason(why)}", kept)
 
 
-def _tail(kept: str) -> str:
-    return f"; {kept}" if kept else ""
+def unfinished(before: str, kept: Past) -> str:
+    """The run ended before its turn came.
 
-
-def at(moment: datetime) -> str:
-    """A moment as states and people read it, in the time zone that it carries."""
-    zone = getattr(moment.tzinfo, "key", None) or moment.tzname() or ""
-    return f"{moment:%Y-%m-%d %H:%M} {zone}".strip()
+    Args:
+        before: its state; what was found of it stays.
+        kept: what the next run has to know.
+    """
+    if fingerprints(before) is not None or before == ABSENT or before.startswith(PENDING):
+        return _with(PENDING, kept)
+    return _with(told(before), replace(kept, found=""))
 
 
 def untold(what: str, proved: str) -> str:
@@ -62,30 +143,23 @@ def untold(what: str, proved: str) -> str:
         what: follows `whether`.
         proved: `ok INTENT [CODE]`, as it was.
     """
-    tail = f"{_WAS}{proved}"
-    return f"{_UNTOLD}{_one_line(what)[: _LONGEST - len(tail)]}{tail}"
+    return _with(f"{_UNTOLD}{_reason(what)}", Past(proved=proved))
 
 
-def proved(state: str) -> str:
-    """`ok INTENT [CODE]` of a host that was right when it was last asked; empty for every other one."""
-    found = state.rpartition(_WAS)[2]
-    return found if fingerprints(found) is not None else ""
+def _with(head: str, kept: Past) -> str:
+    tail = kept.tail
+    return f"{head[: _LONGEST - len(tail)]}{tail}"
 
 
-def is_failed(state: str) -> bool:
-    """Whether the last run that worked on the host failed on it."""
-    return _kept(state).startswith("failed ")
+def _reason(text: str) -> str:
+    """One line that cannot be taken for what a state keeps."""
+    return _TELLING.sub(", ", _one_line(text))
 
 
-def is_drifted(state: str) -> bool:
-    """Whether a probe had found the host otherwise than its stamp says; not when something could not be told."""
-    return _kept(state).startswith(_DRIFTED)
-
-
-def _kept(state: str) -> str:
-    """How it had drifted or failed, also when it was deferred since; empty when it had not."""
-    found = _FOUND.search(state)
-    return found["kept"] if found is not None and not found["kept"].startswith(_UNTOLD) else ""
+def at(moment: datetime) -> str:
+    """A moment as states and people read it, in the time zone that it carries."""
+    zone = getattr(moment.tzinfo, "key", None) or moment.tzname() or ""
+    return f"{moment:%Y-%m-%d %H:%M} {zone}".strip()
 
 
 def failure(message: str, code: str) -> tuple[str, str, str]:

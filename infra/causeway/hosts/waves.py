@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from causeway.cluster.model import NodeState
 from causeway.errors import CausewayError
 from causeway.hosts import states
 from causeway.hosts.batches import Growth, growth, ordered, repairs, take, wave_time, waves_left
@@ -125,12 +126,14 @@ def _watching(session: Session, line: _Line) -> bool | None:
     if line.watched or not rollout.canary or not rollout.soak or line.before.canary_at is None or line.growth.canary:
         return None
     until = line.before.canary_at + rollout.soak
+    before = Cluster({})
     if around.now() < until:
         end = open_until(rollout.window, around.now(), session.spec.time_zone) if rollout.window else until
         if rollout.window is not None and (end is None or end <= until):
             why = "the canary is watched beyond the end of the window"
             _leave_in_service(session, line.waiting, *_next(session, why))
             return False
+        before = read_nodes(session)
         session.say("", Phase.PENDING, f"watches the canary until {states.at(until)}", Wave(line.done, line.done))
         if not wait_until(until, around):
             return False
@@ -139,24 +142,42 @@ def _watching(session: Session, line: _Line) -> bool | None:
     if cluster.away and around.has_cluster:
         _leave_in_service(session, line.waiting, NEXT_RUN, f"nobody can look at the canary: {cluster.away}")
         return False
-    unwell = _unwell(session, cluster, line.before.canary)
+    unwell = _unwell(session, line.before.canary, before, cluster)
     if unwell:
         _leave_in_service(session, line.waiting, NEXT_RUN, f"the canary is not well: {', '.join(unwell)}")
     return not unwell
 
 
-def _unwell(session: Session, cluster: Cluster, names: Collection[str]) -> list[str]:
-    """Those hosts of the canary that are not in service after they were watched."""
+def _unwell(session: Session, names: Collection[str], before: Cluster, after: Cluster) -> list[str]:
+    """Those hosts of the canary that are not in service after they were watched.
+
+    Args:
+        session: the run.
+        names: the canary.
+        before: its nodes when it began to be watched; none where that is long ago.
+        after: its nodes now.
+    """
     found = []
-    for name in sorted(set(names) & cluster.nodes.keys() & session.hosts.keys()):
-        node, resource, expected = cluster.nodes[name], session.spec.resource, session.expected(name)
-        offered = node.allocatable.get(resource, 0) if resource else 0
-        short = bool(resource) and node.plugin_expected and offered < expected
-        if not node.ready or short:
-            what = f"offers {offered} of {expected} {resource}" if short else "is not ready"
+    for name in sorted(set(names) & session.hosts.keys()):
+        was, node = before.nodes.get(name), after.nodes.get(name)
+        what = _ailing(session, name, was, node)
+        if what:
             session.fail(name, CANARY_UNWELL, f"after {session.spec.rollout.soak} its node {what}")
             found.append(name)
     return found
+
+
+def _ailing(session: Session, name: str, was: NodeState | None, node: NodeState | None) -> str:
+    """What is wrong with a canary's node; empty when nothing is."""
+    if node is None:
+        return "is gone" if was is not None else ""
+    resource, expected = session.spec.resource, session.expected(name)
+    offered = node.allocatable.get(resource, 0) if resource else 0
+    if resource and node.plugin_expected and offered < expected:
+        return f"offers {offered} of {expected} {resource}"
+    if not node.ready:
+        return "is not ready"
+    return "was cordoned meanwhile" if was is not None and was.schedulable and not node.schedulable else ""
 
 
 def _willing(session: Session, line: _Line) -> list[Candidate]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from causeway.errors import CausewayError, Permanent
-from causeway.hosts.states import fingerprints, proved, untold
+from causeway.hosts.states import fingerprints, past, untold
 from causeway.plan.ranges import summary as ranges
 from causeway.provider import approvals
 from causeway.provider.model import Call, Change, Checked, Done
@@ -152,8 +152,8 @@ def _states(values: Values) -> Mapping[str, Any]:
 
 def _elsewhere(old: Values, actual: Values, names: Sequence[str]) -> bool:
     """Whether a run that did not go through brought hosts to what the old inputs, which the engine kept, do not say."""
-    was = {name: proved(str(actual.get(name))) for name in names}
-    return any(was[name] and was[name] != old.get(name) for name in names)
+    kept = {name: past(str(actual.get(name))) for name in names}
+    return any(each.proved and not each.needs and each.proved != old.get(name) for name, each in kept.items())
 
 
 def _order(new: Values) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from causeway.hosts.states import told
 from causeway.plan.ranges import summary as ranges
 from causeway.provider.values import Unknown
 
@@ -29,12 +30,12 @@ class Told:
     log: str = ""
 
 
-def reasons(told: Iterable[Told]) -> tuple[str, ...]:
+def reasons(reports: Iterable[Told]) -> tuple[str, ...]:
     """One sentence for all hosts that failed in the same way, in the order in which they are met."""
     groups: dict[tuple[str, str], list[Told]] = {}
-    for each in told:
+    for each in reports:
         if each.state.startswith((FAILED, UNREACHABLE)):
-            groups.setdefault((each.state, each.hint), []).append(each)
+            groups.setdefault((told(each.state), each.hint), []).append(each)
     return tuple(_reason(state, hint, members) for (state, hint), members in groups.items())
 
 
@@ -52,7 +53,7 @@ def deferrals(states: Mapping[str, str]) -> tuple[str, ...]:
     groups: dict[str, list[str]] = {}
     for name, state in states.items():
         if state.startswith(DEFERRED):
-            groups.setdefault(state, []).append(name)
+            groups.setdefault(told(state), []).append(name)
     return tuple(f"{ranges(names)}: {state}" for state, names in groups.items())
 
 

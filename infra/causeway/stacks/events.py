@@ -9,6 +9,7 @@ from typing import Any
 
 from pulumi.automation.events import EngineEvent, StepEventMetadata
 
+from causeway.hosts.model import OUT_OF_SERVICE
 from causeway.stacks.model import Change, Standing, Told
 
 OWN = "causeway:index:"
@@ -74,6 +75,13 @@ class Gathered:
         """What the stack holds."""
         with self._lock:
             return _standing(self._standing.values())
+
+    @property
+    def whole(self) -> bool:
+        """Whether every host is as it should be, or is declared to be left alone."""
+        with self._lock:
+            states = [state for kind, hosts in self._standing.values() if kind == "Baseline" for state in hosts]
+        return all(state.startswith("ok ") or state == OUT_OF_SERVICE for state in states)
 
     def _stands(self, step: StepEventMetadata) -> None:
         """Keep what a resource last said it holds; what is gone holds nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -206,7 +207,7 @@ class Runs:
         stack = workspace.open(task.name, engine, create=task.create)
         workspace.configure(stack, engine, task.wanted, task.hidden)
         failure: CommandError | None = None
-        with _Follower(task.name, events, self._watcher) as follower:
+        with Follower(task.name, events, self._watcher) as follower:
             try:
                 _perform(stack, self._options, gathered, refresh=bool(asked))
             except CommandError as error:
@@ -218,7 +219,7 @@ class Runs:
             settle(placed.home, task.name, before.pools, datetime.now().astimezone())
         asks = bool(why) and self._options.operation is Operation.PREVIEW
         changed = bool(gathered.changes or asks)
-        result = _result(self._options, changed=changed, hosts=hosts)
+        result = _result(self._options, changed=changed, hosts=hosts, whole=gathered.whole)
         return self._report(task, result, began, log, gathered, hosts, told, unfinished=why)
 
     @property
@@ -301,7 +302,7 @@ class Runs:
         )
 
 
-class _Follower:
+class Follower:
     """Hands a stack's events to the watcher while the engine runs."""
 
     def __init__(self, stack: str, events: Path, watcher: Watcher) -> None:
@@ -311,7 +312,7 @@ class _Follower:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._follow, name=f"events of {stack}")
 
-    def __enter__(self) -> _Follower:
+    def __enter__(self) -> Follower:
         self._thread.start()
         return self
 
@@ -326,7 +327,8 @@ class _Follower:
             for line in self._tail.lines():
                 event = self.progress.take(line)
                 if event is not None:
-                    self._watcher.moved(self.progress, event)
+                    with contextlib.suppress(OSError, ValueError):  # whoever watched is gone; what happens is kept
+                        self._watcher.moved(self.progress, event)
 
 
 def _drift(options: Options, environ: Mapping[str, str], *, unfinished: bool) -> Mapping[str, str]:
@@ -359,10 +361,11 @@ def _stopped(options: Options, *, worked: bool, at_once: bool) -> str:
     return DESTROYED_AT_ONCE if options.operation is Operation.DESTROY else AT_ONCE
 
 
-def _result(options: Options, *, changed: bool, hosts: tuple[HostEnd, ...]) -> Result:
+def _result(options: Options, *, changed: bool, hosts: tuple[HostEnd, ...], whole: bool) -> Result:
+    """How a run ended. Args: `whole` is whether the state calls every host right, whatever was told meanwhile."""
     if options.only_looks:
         return Result.CHANGES if changed else Result.UNCHANGED
-    if any(host.phase != "done" for host in hosts):
+    if any(host.phase != "done" for host in hosts) or (options.operation is Operation.UP and not whole):
         return Result.PARTLY
     return Result.DONE if changed else Result.UNCHANGED
 

@@ -5,6 +5,7 @@ Nothing secret goes through a command line: values are handed to the engine on i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -281,8 +282,9 @@ class Workspace:
         """
         text = self._state_file(stack)
         if text is not None:
-            found: Mapping[str, Any] | None = json.loads(text)["checkpoint"]["latest"]
-            return found or {}
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # the engine tells what it thinks of it
+                found: Mapping[str, Any] | None = json.loads(text)["checkpoint"]["latest"]
+                return found or {}
         exported = engine.run(["stack", "export", "--stack", stack], str(self.folder), self.variables)
         return json.loads(exported.stdout or "{}").get("deployment") or {}
 
