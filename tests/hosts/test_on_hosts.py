@@ -16,6 +16,7 @@ import pytest
 
 from causeway.hosts import private
 from causeway.hosts.model import Phase, Progress
+from causeway.hosts.states import told
 from tests.clusters.harness import Cluster, eventually, pod_document, workload
 from tests.hosts.scene import CLUSTER, HOSTS, Scene, processes
 
@@ -151,7 +152,7 @@ def test_hosts_that_cannot_be_reached_are_told_apart_and_the_others_get_done(sce
         outcome = scene.go(scene.spec(target, rollout=rollout), before(version))
     finally:
         scene.sandbox.run("power", FIRST, "on")
-    assert outcome.states[OTHERS[0]] == "unreachable: host key differs from the known one"
+    assert told(outcome.states[OTHERS[0]]) == "unreachable: host key differs from the known one"
     assert outcome.states[FIRST].startswith("unreachable: ")
     assert outcome.states[OTHERS[1]] == right(target)
     assert not outcome.over_budget
@@ -229,7 +230,7 @@ def test_a_cluster_that_goes_away_during_a_drain_defers_the_host_and_the_next_ru
     finally:
         scene.sandbox.run("up", "--clusters-only")
     assert outcome.states[FIRST].startswith("deferred until the next run: the cluster's API does not answer")
-    assert outcome.states[FIRST].endswith("its node stays cordoned until then")
+    assert told(outcome.states[FIRST]).endswith("its node stays cordoned until then")
     assert not outcome.over_budget
     eventually(lambda: scene.cordoned() == {FIRST}, "the node to be as it was left", timeout=60)
     eventually(lambda: scene.nodes().read([FIRST])[FIRST].ready, "the node to be ready", timeout=60)
@@ -314,7 +315,7 @@ def test_outside_the_window_no_host_in_service_is_touched(scene: Scene, version:
     stamps = {name: scene.stamp(name) for name in HOSTS}
     spec = scene.spec(next(VERSIONS), rollout={"window": {"hours": "22:00-06:00"}})
     outcome = scene.go(spec, before(version), now=lambda: night)
-    assert set(outcome.states.values()) == {
+    assert {told(state) for state in outcome.states.values()} == {
         "deferred until 2026-11-22 22:00 Asia/Shanghai: outside the window 22:00-06:00"
     }
     assert {name: scene.stamp(name) for name in HOSTS} == stamps
