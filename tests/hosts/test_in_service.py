@@ -18,6 +18,7 @@ from tests.hosts.world import (
     OLD,
     RESOURCE,
     FakeHost,
+    FakeNodes,
     FakeTransport,
     World,
     go,
@@ -139,7 +140,7 @@ def test_a_cancelled_wait_for_a_node_is_gone_on_with(tmp_path: Path, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(FakeTransport, "_one", at_the_end(made, down))
         states = dict(go(made, pool(made, NEW), tmp_path).states)
-    assert states["h01"].startswith("failed interrupted: ")
+    assert states["h01"] == "failed return-interrupted: stopped while its node was not ready"
     host = made.hosts["h01"]
     assert host.node is not None
     made.cancel_at, host.node = 0, replace(host.node, ready=True)
@@ -199,3 +200,97 @@ def test_a_host_that_was_woken_is_not_passed_over_when_its_cluster_cannot_be_ask
     made.hosts["h01"].asleep = True
     outcome = without_access(made, pool(made, OLD), tmp_path / "b", before, "")
     assert (outcome.states["h01"], outcome.reports[0].phase) == (OLD, Phase.DONE)
+
+
+MISSING = f"failed accelerators-missing: its node offers 7 of 8 {RESOURCE}"
+
+
+def test_a_host_that_a_cancelled_run_left_cordoned_goes_back_without_ansible(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = world(2)
+
+    def cancelled(*_: object) -> int:
+        made.cancel_at = 1
+        return 0
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeNodes, "wait_allocatable", cancelled)
+        states = dict(go(made, pool(made, NEW, canary=1, max_unavailable=1), tmp_path).states)
+    assert states["h01"] == f"failed return-interrupted: stopped while its node offered 0 of 8 {RESOURCE}"
+    made.cancel_at = 0
+    made.played.clear()
+    assert go(made, pool(made, NEW), tmp_path, states, ["h01"]).states["h01"] == NEW
+    assert (made.out(), made.played) == (set(), [])
+
+
+def test_a_canary_that_is_not_well_stays_so_when_the_run_that_waits_for_it_is_cancelled(tmp_path: Path) -> None:
+    made = world(2)
+    made.hosts["h01"].node = node("h01", ready=False)
+    plain = made.sleep
+
+    def sleep(seconds: float) -> None:
+        plain(seconds)
+        made.cancel_at = 1
+
+    made.sleep = sleep  # type: ignore[method-assign]
+    states = {"h01": "failed canary-unwell: after 0:10:00 its node is not ready", "h02": OLD}
+    for _ in range(2):
+        made.cancel_at = 0
+        states = dict(go(made, pool(made, OLD), tmp_path, states, ["h01"]).states)
+        assert states["h01"].startswith("failed canary-unwell: ")
+
+
+@pytest.mark.parametrize("joins", [True, False])
+def test_a_host_whose_node_offers_too_little_is_worked_on_again_and_looked_at_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, joins: bool
+) -> None:
+    made = world(1)
+    host = made.hosts["h01"]
+    host.code_changes, host.pods = "restart", {}
+    monkeypatch.setattr(FakeNodes, "wait_allocatable", lambda *_: 8 if host.runs > 1 else 7)
+    spec = joining(made) if joins else pool(made, OLD)
+    states = dict(go(made, spec, tmp_path, {"h01": MISSING}).states)
+    assert (host.runs, states) == (1, {"h01": MISSING})
+    assert go(made, spec, tmp_path, states).states == {"h01": OLD}
+    assert host.runs == 2
+
+
+def test_a_host_whose_node_offers_too_little_keeps_no_new_one_from_being_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = World({name: FakeHost(None, node(name, allocatable={RESOURCE: 0})) for name in ("h01", "h02")})
+    monkeypatch.setattr(FakeNodes, "wait_allocatable", lambda _self, name, *_: 7 if name == "h01" else 8)
+    states = dict(go(made, joining(made), tmp_path, {}, ["h01"]).states)
+    assert states["h01"] == MISSING
+    assert go(made, joining(made), tmp_path, states).states == {"h01": MISSING, "h02": OLD}
+
+
+def test_a_host_that_was_not_well_on_its_node_is_deferred_while_the_cluster_is_away(tmp_path: Path) -> None:
+    made = world(2)
+    made.api_down_until_call = AWAY
+    outcome = go(made, pool(made, OLD), tmp_path, {"h01": MISSING, "h02": OLD}, ["h01"])
+    assert outcome.states["h01"].endswith(f"; {MISSING}")
+    assert not outcome.over_budget
+
+
+def test_a_host_that_is_to_join_anew_needs_no_node(tmp_path: Path) -> None:
+    made = World({"h01": FakeHost(stamp(OLD, "h01"), None)})
+    assert go(made, joining(made), tmp_path, {"h01": MISSING}).states == {"h01": OLD}
+    assert made.slept == 0
+
+
+def test_a_joining_host_s_node_may_become_ready_later(tmp_path: Path) -> None:
+    made = World({"h01": FakeHost(None, node("h01", ready=False, plugin_expected=False, allocatable={}, pool=None))})
+    assert go(made, joining(made), tmp_path, {}).states == {"h01": OLD}
+    found = made.hosts["h01"].node
+    assert found is not None
+    assert (found.operands, found.pool, made.slept) == (True, "p", 0)
+
+
+def test_an_unknown_disruption_counts_as_the_worst(tmp_path: Path) -> None:
+    made = world(2)
+    states = go(made, pool(made, NEW, disruption="rebind", window={"hours": "02:00-03:00"}), tmp_path).states
+    assert all(state.endswith(f"; was {OLD}, needs rebind") for state in states.values())
+    assert set(go(made, pool(made, NEW, disruption="none"), tmp_path, states).states.values()) == {NEW}
+    assert made.most_out == 1

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from causeway.hosts.model import Bundle, RunEnd, TaskEvent
-from tests.hosts.test_between_runs import world
-from tests.hosts.world import NEW, OLD, FakeTransport, World, go, node, pool
+from tests.hosts.test_between_runs import marked, world
+from tests.hosts.world import NEW, OLD, FakeTransport, World, go, node, pool, serving
 
 CODE = "ok old c2"
 Cancelled = Callable[[], bool]
@@ -105,23 +106,83 @@ def test_a_change_of_code_alone_empties_no_host_while_the_mirror_is_away(
 
     monkeypatch.setattr(FakeTransport, "run", run)
     states = dict(go(made, pool(made, CODE, failure_budget=4, max_unavailable=2), tmp_path).states)
-    assert set(states.values()) == {f"failed {away}"}
+    assert set(states.values()) == {f"failed {away}; was {OLD}, needs reboot"}
     assert undisturbed(made)
     monkeypatch.undo()
     assert set(go(made, pool(made, CODE), tmp_path, states).states.values()) == {CODE}
     assert undisturbed(made)
 
 
-def test_hosts_whose_nodes_are_down_for_a_moment_do_not_all_change_at_once(tmp_path: Path) -> None:
-    made = world(8)
+def test_hosts_whose_nodes_are_down_for_a_moment_do_not_all_change_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, plain = world(8), FakeTransport.run
     for name, host in made.hosts.items():
         host.node = node(name, ready=False)
-    rollout = {"canary": 1, "max_unavailable": 1, "soak": "10m"}
-    states = go(made, pool(made, NEW, **rollout, window={"hours": "02:00-03:00"}), tmp_path).states
-    assert made.waves == []
-    assert all("outside the window" in state for state in states.values())
-    go(made, pool(made, NEW, **rollout), tmp_path, states)
-    assert made.waves == [("h01",)]  # the canary, whose node does not come to be ready
+
+    def run(self: FakeTransport, bundle: Bundle, on_event: Callable[[TaskEvent], None], cancelled: Cancelled) -> RunEnd:
+        end = plain(self, bundle, on_event, cancelled)
+        for host in made.hosts.values():
+            assert host.node is not None
+            host.node = replace(host.node, ready=True)
+        return end
+
+    monkeypatch.setattr(FakeTransport, "run", run)
+    spec = pool(made, NEW, canary=1, max_unavailable=1, soak="10m", window={"hours": "02:00-03:00"})
+    states = go(made, spec, tmp_path).states
+    assert made.waves == [("h01",)]
+    assert [name for name, state in states.items() if "outside the window" in state] == list(made.hosts)[1:]
+
+
+@pytest.mark.parametrize("kind", ["restart", "reboot"])
+def test_a_host_whose_node_is_down_for_another_reason_keeps_no_other_from_its_change(tmp_path: Path, kind: str) -> None:
+    made = world(4)
+    made.hosts["h02"].node = node("h02", ready=False)
+    spec = pool(made, NEW, disruption=kind, soak="10m", max_unavailable=2, on_drain={"training": "refuse"})
+    made.hosts["h02"].pods = {"training": 1}
+    outcome = go(made, spec, tmp_path)
+    assert made.waves[:2] == [("h02",), ("h01",)], "by itself, and no canary"
+    assert set(outcome.states.values()) == {NEW}
+    told = [step.text for step in made.steps if step.host == "h02" and step.phase == "done"]
+    assert told == (["verified; its node is down, as it was"] if kind == "reboot" else ["verified"])
+    assert made.slept < 1200
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_host_that_a_killed_run_has_cordoned_goes_back_when_check_mode_does_not_come_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, broken: bool
+) -> None:
+    made = World({"h01": marked("h01", "cordoned"), "h02": serving("h02")})
+
+    def run(self: FakeTransport, bundle: Bundle, on_event: Callable[[TaskEvent], None], cancelled: Cancelled) -> RunEnd:
+        del self, cancelled
+        if broken:
+            return RunEnd("broken", {}, {}, {}, "killed")
+        for name in bundle.hosts:
+            on_event(TaskEvent(name, "Validate", "t", "failed", "mirror-away: no"))
+        return RunEnd("failed", dict.fromkeys(bundle.hosts, "mirror-away: no"), {}, {})
+
+    monkeypatch.setattr(FakeTransport, "run", run)
+    states = go(made, pool(made, CODE, failure_budget=2), tmp_path).states
+    assert made.out() == set()
+    assert not any("cordoned" in state for state in states.values())
+
+
+@pytest.mark.parametrize("later", ["mirror away", "change"])
+def test_a_host_that_could_not_be_asked_and_then_not_checked_is_not_emptied_by_a_small_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: str
+) -> None:
+    made = world(2)
+    states = {"h01": f"failed mirror-away: no; was {OLD}, needs none", "h02": OLD}
+    if later == "change":
+        outcome = go(made, pool(made, NEW, disruption="restart"), tmp_path, states)
+        assert set(outcome.states.values()) == {NEW}
+    else:
+        monkeypatch.setattr(FakeTransport, "run", lambda *_: RunEnd("failed", {"h01": "mirror-away: no"}, {}, {}))
+        assert (
+            go(made, pool(made, OLD), tmp_path, states, ["h01"]).states["h01"] == f"failed mirror-away: no; was {OLD}"
+        )
+    assert undisturbed(made)
 
 
 def test_a_run_that_this_machine_could_not_follow_is_told_by_the_hosts(

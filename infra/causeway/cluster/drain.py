@@ -51,7 +51,7 @@ def drain(api: Api, node: str, seconds: float, cancelled: Callable[[], bool]) ->
             staying = [pod for pod in _pods(api, node) if _to_leave(pod)]
             kept = [pod for pod in staying if _orphan(pod)]
             if kept and not state.evicted and _is_up(api, node):  # it cannot be emptied: what runs there runs on
-                return Drained(tuple(_left(pod, state) for pod in kept), 0)
+                return Drained(tuple(_left(pod, state) for pod in kept), 0, tried=False)
             for pod in staying:
                 _try(api, pod, state)
             away_since = None

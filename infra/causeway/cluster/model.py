@@ -74,6 +74,8 @@ class Drained:
     left: tuple[PodLeft, ...]
     """Pods that are still there at the deadline; empty when the node is drained."""
     evicted: int
+    tried: bool = True
+    """False when nothing was evicted, since what is `left` keeps the node from being emptied."""
 
 
 class Nodes(Protocol):

@@ -20,13 +20,19 @@ def ordered(spec: PoolSpec, hosts: Sequence[Candidate]) -> list[Candidate]:
     return [hosts[place] for place in spread(range(len(hosts)), racks)]
 
 
-def repairs(hosts: Sequence[Candidate]) -> list[Candidate]:
-    """Hosts that are out of service already because a rollout has emptied them.
+def repairs(hosts: Sequence[Candidate], size: int) -> list[Candidate]:
+    """Hosts that are out of service already: a rollout has emptied them, or their node is down.
 
-    Working on them takes nothing away, so they go first, need no window and no room. One that a run has only cordoned,
-    that somebody has uncordoned since, or whose node is down for another reason waits for its turn like any other.
+    Working on them takes nothing away, so they go first, need no window and no room. Those whose node is down for a
+    reason of its own go by themselves and no more at once than in a wave, since they may be back in a minute. One that
+    a run has only cordoned, or that somebody has uncordoned since, may serve: it waits for its turn like any other.
+
+    Args:
+        hosts: those that wait.
+        size: hosts of a wave.
     """
-    return [host for host in hosts if _emptied(host)]
+    down = [host for host in hosts if host.node is not None and not host.node.ready]
+    return [host for host in hosts if _emptied(host)] or down[:size]
 
 
 def _emptied(host: Candidate) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 from causeway.cluster.model import Nodes, NodeState
 from causeway.errors import CausewayError, Permanent, Retryable
@@ -14,6 +15,7 @@ from causeway.hosts.classify import (
     NOT_OFFERED,
     NOT_READY,
     OF_THE_NODE,
+    RETURN_CUT,
     Candidate,
 )
 from causeway.hosts.leave import AT_ONCE
@@ -25,6 +27,7 @@ from causeway.hosts.states import past
 ALLOCATABLE_S = 300.0
 READY_S = 300.0
 POLL_S = 2.0
+_LOOK = "see `kubectl describe node`, and the kubelet's log on the host; then run the same command again"
 
 
 def bring_back(session: Session, nodes: Nodes, hosts: Sequence[Candidate], wave: Wave) -> None:
@@ -48,19 +51,16 @@ def bring_back(session: Session, nodes: Nodes, hosts: Sequence[Candidate], wave:
         for name, end in zip((host.name for host in hosts), threads.map(one, hosts), strict=True):
             if isinstance(end, str):
                 session.done(name, end, wave)
-            elif end.code == _INTERRUPTED:
-                session.interrupt(name, end.code, end.reason, wave)
+            elif end.code == RETURN_CUT:
+                session.interrupt(name, _code(session, name, end.code), end.reason, wave)
             else:
                 session.fail(name, _code(session, name, end.code), end.reason, end.hint, wave)
-
-
-_INTERRUPTED = "interrupted"
 
 
 def _back(session: Session, nodes: Nodes, host: Candidate, wave: Wave) -> str:
     """What to tell of a host that is back."""
     around, name = session.around, host.name
-    node = _ready(session, nodes, host, wave)
+    node = _there(session, nodes, host, wave)
     if node is None:
         return "verified; the cluster has no node of it"
     if node.pool != session.spec.pool:
@@ -70,6 +70,9 @@ def _back(session: Session, nodes: Nodes, host: Candidate, wave: Wave) -> str:
         patiently(lambda: nodes.operands(name, on=True), around)
     if node.mark is not None:
         patiently(lambda: nodes.mark(name, session.mark(Phase.VERIFIED, cordoned=_ours(node.mark))), around)
+    was_down = _was_down(session, host)
+    if not node.ready and not was_down:
+        _ready(session, nodes, host, wave)
     _offers(session, nodes, node, wave)
     patiently(lambda: nodes.restore(name), around)
     if "shift_traffic" in session.spec.on_drain.values():
@@ -79,7 +82,7 @@ def _back(session: Session, nodes: Nodes, host: Candidate, wave: Wave) -> str:
             hint = f"find out who cordoned it, and why; then: kubectl uncordon {name}"
             raise Permanent(CANARY_UNWELL, "its node is cordoned, and not by a rollout", hint=hint)
         return "verified; its node stays cordoned, since it was not a rollout that cordoned it"
-    return "verified and in service"
+    return "verified; its node is down, as it was" if was_down and not node.ready else "verified and in service"
 
 
 def _offers(session: Session, nodes: Nodes, node: NodeState, wave: Wave) -> None:
@@ -95,7 +98,7 @@ def _offers(session: Session, nodes: Nodes, node: NodeState, wave: Wave) -> None
     session.say(name, Phase.VERIFIED, f"waits until its node offers {expected} of {resource}", wave)
     offered = nodes.wait_allocatable(name, resource, expected, ALLOCATABLE_S, around.cancelled)
     if offered < expected and around.cancelled():
-        raise Permanent(_INTERRUPTED, f"stopped while its node offered {offered} of {expected} {resource}")
+        raise Permanent(RETURN_CUT, f"stopped while its node offered {offered} of {expected} {resource}")
     if offered < expected:
         stays = "" if node.schedulable else "; it stays cordoned"
         raise Permanent(
@@ -105,31 +108,60 @@ def _offers(session: Session, nodes: Nodes, node: NodeState, wave: Wave) -> None
         )
 
 
-def _ready(session: Session, nodes: Nodes, host: Candidate, wave: Wave) -> NodeState | None:
-    """A host's node once it is ready; None for a host that has never had one.
+def _was_down(session: Session, host: Candidate) -> bool:
+    """Whether a host's node was not ready before a rollout did more to it than to cordon it: no rollout mends that."""
+    node = host.node
+    touched = node is not None and node.mark is not None and node.mark.phase != Phase.CORDONED
+    unwell = past(session.states[host.name]).code in OF_THE_NODE
+    return node is not None and not node.ready and not touched and not unwell
+
+
+def _there(session: Session, nodes: Nodes, host: Candidate, wave: Wave) -> NodeState | None:
+    """A host's node; None for a host that has never had one, or joins.
 
     Raises:
-        Permanent: it had one before, and there is none now, or it is not ready.
+        Permanent: it had one before, and there is none any more.
     """
-    around, waited = session.around, 0.0
-    had = host.node is not None or past(session.states[host.name]).code in OF_THE_NODE
+    code = past(session.states[host.name]).code
+    had = not host.host.joining and (host.node is not None or code in OF_THE_NODE)
+    found = _awaited(session, nodes, host.name, lambda node: node is not None or not had, "in the cluster", wave)
+    if found is None and had:
+        raise Permanent(NODE_GONE, "the cluster has no node of it any more", hint=_LOOK)
+    return found
+
+
+def _ready(session: Session, nodes: Nodes, host: Candidate, wave: Wave) -> None:
+    """Wait until a host's node is ready.
+
+    Raises:
+        Permanent: it is not in time.
+    """
+    found = _awaited(session, nodes, host.name, lambda node: node is not None and node.ready, "ready", wave)
+    if found is None or not found.ready:
+        stays = "; it stays cordoned" if found is not None and not found.schedulable else ""
+        raise Permanent(NOT_READY, f"its node is not ready{stays}", hint=_LOOK)
+
+
+def _awaited(
+    session: Session, nodes: Nodes, name: str, holds: Callable[[NodeState | None], bool], what: str, wave: Wave
+) -> NodeState | None:
+    """A host's node once something holds of it, or as it is in the end.
+
+    Raises:
+        Permanent: the run was cancelled meanwhile.
+    """
+    around = session.around
+    until = around.now() + timedelta(seconds=READY_S)
+    told = False
     while True:
-        node = patiently(lambda: nodes.read([host.name]), around).get(host.name)
-        if (node is None and not had) or (node is not None and node.ready):
+        node = patiently(lambda: nodes.read([name]), around).get(name)
+        if holds(node) or around.now() >= until:
             return node
-        if around.cancelled():
-            raise Permanent(_INTERRUPTED, "stopped while its node was not ready")
-        if waited >= READY_S:
-            break
-        if not waited:
-            session.say(host.name, Phase.VERIFIED, "waits until its node is ready", wave)
-        wait(POLL_S, around)
-        waited += POLL_S
-    hint = "see `kubectl describe node`, and the kubelet's log on the host; then run the same command again"
-    if node is None:
-        raise Permanent(NODE_GONE, "the cluster has no node of it any more", hint=hint)
-    stays = "" if node.schedulable else "; it stays cordoned"
-    raise Permanent(NOT_READY, f"its node is not ready{stays}", hint=hint)
+        if not told:
+            session.say(name, Phase.VERIFIED, f"waits until its node is {what}", wave)
+            told = True
+        if not wait(POLL_S, around):
+            raise Permanent(RETURN_CUT, f"stopped while its node was not {what}")
 
 
 def _code(session: Session, name: str, code: str) -> str:

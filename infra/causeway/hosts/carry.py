@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from causeway.cluster.model import Nodes
 from causeway.hosts.bring_back import bring_back
-from causeway.hosts.classify import Candidate, Need
+from causeway.hosts.classify import OF_THE_NODE, Candidate, Need
 from causeway.hosts.leave import hush, put_back, take_out
 from causeway.hosts.model import Phase
 from causeway.hosts.play import QUIESCE, HostEnd, PlayEnd, play
 from causeway.hosts.session import Session, Wave
 from causeway.hosts.stamp import stamp_of
-from causeway.hosts.states import NEXT_RUN
+from causeway.hosts.states import NEXT_RUN, past
 
 NOT_ALLOWED = "disruption-not-allowed"
 HOST_LOCKED = "host-locked"
@@ -127,7 +127,8 @@ def _note(
     unchanged = [hosts[name] for name, one in ended.items() if one.untouched]
     back = put_back(session, nodes, unchanged, wave, quiesced=True) if nodes is not None else set()
     right = [name for name, one in ends.items() if one.kind == "ok"]
-    waiting = [name for name in right if name in emptied or _is_held(hosts[name])] if nodes is not None else []
+    held = {name for name in right if name in emptied or _is_held(session, hosts[name])}
+    waiting = [name for name in right if name in held] if nodes is not None else []
     for name in right:
         if name not in waiting:
             session.done(name, "verified", wave)
@@ -159,14 +160,15 @@ def note_failure(session: Session, name: str, one: HostEnd, wave: Wave, *, stays
     elif one.code == HOST_LOCKED:
         session.defer(name, NEXT_RUN, one.what, wave)
     else:
-        session.fail(name, one.code, one.what, one.hint, wave)
+        session.fail(name, one.code, one.what, one.hint, wave, untouched=one.untouched and not stays)
 
 
-def _is_held(host: Candidate) -> bool:
-    """Whether a host's node carries what a rollout does to it."""
+def _is_held(session: Session, host: Candidate) -> bool:
+    """Whether a host's node carries what a rollout does to it, or was not well the last time."""
     if host.node is None:
         return False
-    return host.need is Need.JOIN or host.node.mark is not None or not host.node.operands
+    unwell = past(session.states[host.name]).code in OF_THE_NODE
+    return unwell or host.need is Need.JOIN or host.node.mark is not None or not host.node.operands
 
 
 def _free(session: Session, names: Sequence[str]) -> None:

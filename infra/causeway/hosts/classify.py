@@ -18,7 +18,8 @@ CLUSTER_AWAY = "cluster-away"
 NOT_OFFERED = "accelerators-missing"
 NODE_GONE = "node-missing"
 NOT_READY = "node-not-ready"
-OF_THE_NODE = (CANARY_UNWELL, CLUSTER_AWAY, NOT_OFFERED, NODE_GONE, NOT_READY)
+RETURN_CUT = "return-interrupted"
+OF_THE_NODE = (CANARY_UNWELL, CLUSTER_AWAY, NOT_OFFERED, NODE_GONE, NOT_READY, RETURN_CUT)
 """Failures of hosts that are right: only their nodes are not in service."""
 EMPTYING = ("drain", "reboot")
 """Disruptions for which a host's workloads have to leave."""
@@ -35,8 +36,8 @@ class Need(StrEnum):
     """Its stamp proves it right, but a run that ended early has left its node marked or without operands or its
     services stopped, or the last run failed on its node."""
     CHECK = "check"
-    """Only the code differs; or it drifted, failed or did not answer although its stamp is right; or it serves and has
-    no stamp: a run in check mode decides."""
+    """Only the code differs, or it drifted or failed although its stamp is right, or it serves and has no stamp: a run
+    in check mode decides."""
     JOIN = "join"
     """Nothing runs on it yet: no window, no cordon, no drain."""
     CHANGE = "change"
@@ -157,7 +158,10 @@ def classify(spec: PoolSpec, host: HostSpec, before: str, sight: Sight, owner: s
 def _by_stamp(spec: PoolSpec, found: Candidate, before: str, sight: Sight) -> Candidate:
     stamp, host, kept = found.stamp, found.host, past(before)
     if found.right and not kept.is_drifted:
-        if kept.code in OF_THE_NODE or (not kept.found and (found.asleep or left_behind(sight.node))):
+        held = found.asleep or left_behind(sight.node)
+        of_the_node = kept.code in OF_THE_NODE
+        alone = of_the_node and (not sight.asked or (kept.code in (CANARY_UNWELL, NODE_GONE) and not host.joining))
+        if alone or (held and (of_the_node or not kept.found)):
             return replace(found, need=Need.RESTORE)
         again = Need.JOIN if host.joining else Need.CHECK
         return replace(found, need=again if kept.found else Need.NOTHING)
@@ -179,7 +183,7 @@ def _asked(spec: PoolSpec, stamp: Stamp, kept: Past) -> str:
     """
     if not kept.proved or not stamp.says(kept.proved):
         return ORDER[-1]
-    return max(kept.needs or ORDER[0], spec.disruption, key=ORDER.index)
+    return kept.worst(spec.disruption)
 
 
 def left_behind(node: NodeState | None) -> bool:

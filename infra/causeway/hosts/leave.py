@@ -101,7 +101,8 @@ def _emptied(session: Session, nodes: Nodes, host: Candidate, node: NodeState, w
         return "cancelled"
     dead = not node.ready
     if drained.left and not dead:  # on a node that is down pods stay; whether they hold a device is seen on the host
-        return f"{_pods(drained.left)} did not leave within {_minutes(seconds)}"
+        late = f"did not leave within {_minutes(seconds)}" if drained.tried else "keeps it from being emptied"
+        return f"{_pods(drained.left)} {late}"
     mark(Phase.DRAINED)
     session.say(name, Phase.DRAINED, "device plugin and exporter leave", wave)
     patiently(lambda: nodes.operands(name, on=False), around)

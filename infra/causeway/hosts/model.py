@@ -13,8 +13,8 @@ A host's state is one short string, the same in the engine's state, in previews 
 | `drifted: what` | it was verified, and a probe says otherwise |
 | `pending` | a run ended before its turn came |
 
-What a run could do nothing for keeps what the next one has to know: `; drifted: ...` or `; failed ...` or
-`; unreachable: ...`, and `; was ok INTENT [CODE], needs DISRUPTION` where it was right before (`states.Past`).
+What a run could do nothing for keeps what the next one has to know: `; drifted: ...` or `; failed ...`, and
+`; was ok INTENT [CODE], needs DISRUPTION` where it was right before (`states.Past`).
 """
 
 from __future__ import annotations

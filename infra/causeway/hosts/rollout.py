@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from causeway.errors import CausewayError
 from causeway.hosts import states
@@ -17,11 +18,11 @@ from causeway.hosts.carry import carry, note_failure
 from causeway.hosts.classify import EMPTYING, Candidate, Need
 from causeway.hosts.look import Cluster, candidates, read_nodes
 from causeway.hosts.model import OUT_OF_SERVICE, Phase, PoolOutcome, PoolSpec, Surroundings
-from causeway.hosts.play import play
+from causeway.hosts.play import PlayEnd, play
 from causeway.hosts.session import NO_WAVE, Session, Wave, open_session
-from causeway.hosts.states import NEXT_RUN
+from causeway.hosts.states import NEXT_RUN, past
 from causeway.hosts.waking import wake
-from causeway.hosts.waves import in_waves
+from causeway.hosts.waves import in_waves, still_cordoned
 from causeway.plan.disruption import ORDER
 
 CANCELLED = "cancelled"
@@ -97,10 +98,10 @@ def _settle(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> l
             host.name, NEXT_RUN, f"nobody can tell what runs on it, since the cluster's API is away: {cluster.away}"
         ),
     }
-    doubtful = {Need.NOTHING, Need.CHECK} if cluster.away and session.around.has_cluster else set()
+    doubtful = {Need.NOTHING, Need.CHECK, Need.RESTORE} if cluster.away and session.around.has_cluster else set()
     left = []
     for host in hosts:
-        if host.need in doubtful:
+        if host.need in doubtful and not host.asleep:
             _untold(session, host, cluster)
         elif host.need in settle:
             settle[host.need](host)
@@ -111,7 +112,7 @@ def _settle(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> l
 
 def _untold(session: Session, host: Candidate, cluster: Cluster) -> None:
     why = "nobody can tell whether its node is in service"
-    right = host.host.desired if host.need is Need.NOTHING else ""
+    right = host.host.desired if host.need is not Need.CHECK and not past(session.states[host.name]).found else ""
     session.defer(host.name, NEXT_RUN, f"{why}, since the cluster's API is away: {cluster.away}", proved=right)
 
 
@@ -178,25 +179,37 @@ def _check(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> li
     session.say("", Phase.PENDING, f"predicts what changes on {len(checked)} hosts")
     end = play(session, {host.name: "none" for host in checked}, NO_WAVE, check=True)
     waves = [host for host in hosts if host.need is not Need.CHECK]
-    same = []
+    same, left = [], []
     for host in checked:
         predicted, one = end.predicted[host.name], end.hosts[host.name]
-        if one.kind == "interrupted" and not end.cancelled:  # nothing was done to it, and nothing is known
-            session.defer(host.name, NEXT_RUN, f"nobody can tell what would change on it: {one.what}")
-        elif one.kind == "unreachable" or (
-            one.kind != "ok" and one.untouched
-        ):  # a run would fail as well: it serves on
-            note_failure(session, host.name, one, NO_WAVE)
+        if one.kind in ("unreachable", "interrupted") or (one.kind == "failed" and one.untouched):
+            left.append(host)
         elif one.kind != "ok":  # what check mode could not evaluate is taken for the worst
             waves.append(host.change(ORDER[-1]))
         elif predicted.tasks or predicted.disruption != "none":
             waves.append(host.change(predicted.disruption))
         else:
             same.append(host.change("none"))
+    _leave(session, left, end)
     if _stopped(session):
         return waves
     again = carry(session, same, Wave(step="same"))
     return [*waves, *again] if not cluster.away else _without_cluster(session, [*waves, *again], cluster)
+
+
+def _leave(session: Session, hosts: Sequence[Candidate], end: PlayEnd) -> None:
+    """Leave hosts of which nothing could be predicted as they are, in service, and note why."""
+    if not hosts or (end.cancelled and session.around.cancelled()):
+        return
+    answering = [host for host in hosts if end.hosts[host.name].kind != "unreachable"]
+    stays = still_cordoned(session, answering)
+    for host in hosts:
+        one = end.hosts[host.name]
+        what = f"{one.what}; its node stays cordoned" if host.name in stays else one.what
+        if one.kind == "interrupted":
+            session.defer(host.name, NEXT_RUN, f"nobody can tell what would change on it: {what}")
+        else:
+            note_failure(session, host.name, replace(one, what=what, untouched=True), NO_WAVE)
 
 
 def _without_cluster(session: Session, hosts: Sequence[Candidate], cluster: Cluster) -> list[Candidate]:

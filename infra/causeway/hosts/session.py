@@ -88,10 +88,13 @@ class Session:
         """A host is what it should be."""
         self._end(name, self.hosts[name].desired, Phase.DONE, text, wave)
 
-    def fail(self, name: str, code: str, what: str, hint: str = "", wave: Wave = NO_WAVE) -> None:
-        """A host failed, and counts against the budget."""
+    def fail(
+        self, name: str, code: str, what: str, hint: str = "", wave: Wave = NO_WAVE, *, untouched: bool = False
+    ) -> None:
+        """A host failed, and counts against the budget. Args: `untouched` is whether nothing on it was changed."""
         self.failures.add(name)
-        self._end(name, states.failed(code, what), Phase.FAILED, f"{code}: {what}", wave, hint)
+        state = states.failed(code, what, self._past(name) if untouched else None)
+        self._end(name, state, Phase.FAILED, f"{code}: {what}", wave, hint)
 
     def lose(self, name: str, why: str, hint: str = "", wave: Wave = NO_WAVE, *, counts: bool = True) -> None:
         """A host does not answer."""

@@ -13,10 +13,9 @@ _OK = "ok"
 _LONGEST = 300
 _DRIFTED = "drifted: "
 _UNTOLD = f"{_DRIFTED}nobody can tell whether "
-_UNREACHABLE = "unreachable: "
 _WAS = "; was "
 _NEEDS = ", needs "
-_FOUND = re.compile(r"(?:drifted|unreachable|failed (?P<code>[a-z0-9-]+)): ")
+_FOUND = re.compile(r"(?:drifted|failed (?P<code>[a-z0-9-]+)): ")
 _TELLING = re.compile(rf"; (?={_FOUND.pattern}|was ok )")
 NEXT_RUN = "the next run"
 
@@ -34,7 +33,7 @@ class Past:
     """What a state keeps of a host from before the run that could do nothing for it.
 
     Args:
-        found: how it had drifted or failed, or that it did not answer; empty when nothing was found.
+        found: how it had drifted or failed; empty when it had not.
         code: of a failure.
         proved: `ok INTENT [CODE]`, as it was when it was last right; empty when it was not, or failed since.
         needs: the most that the changes since then may do to it; empty when there were none.
@@ -70,7 +69,12 @@ class Past:
         """
         if not self.proved or self.proved == desired:
             return replace(self, needs="")
-        return replace(self, needs=max(self.needs or ORDER[0], disruption, key=ORDER.index))
+        return replace(self, needs=self.worst(disruption))
+
+    def worst(self, disruption: str) -> str:
+        """The most that one more change and those before it may do; a word that nobody knows counts as the worst."""
+        words = (self.needs or ORDER[0], disruption)
+        return max(words, key=lambda word: ORDER.index(word) if word in ORDER else len(ORDER))
 
 
 def past(state: str) -> Past:
@@ -82,8 +86,7 @@ def past(state: str) -> Past:
     if fingerprints(proved) is None:
         head, proved, needs = state, "", ""
     needs = needs if needs in ("", *ORDER) else ORDER[-1]
-    # a host that drifted or failed and does not answer any more did both
-    for part in reversed(_TELLING.sub("\n", head).split("\n")):
+    for part in _TELLING.sub("\n", head).split("\n"):
         match = _FOUND.match(part)
         if match is not None and not part.startswith(_UNTOLD):
             return Past(part, match["code"] or "", proved, needs)
@@ -96,9 +99,9 @@ def told(state: str) -> str:
     return state if kept.proved == state else state.removesuffix(replace(kept, found="").tail)
 
 
-def failed(code: str, what: str) -> str:
-    """The last run failed on it."""
-    return f"failed {code}: {_reason(what)}"
+def failed(code: str, what: str, kept: Past | None = None) -> str:
+    """The last run failed on it. Args: `kept` is what was known of it, where nothing on it was changed since."""
+    return _with(f"failed {code}: {_reason(what)}", Past() if kept is None else replace(kept, found=""))
 
 
 def drifted(what: str) -> str:
@@ -108,9 +111,7 @@ def drifted(what: str) -> str:
 
 def unreachable(why: str, kept: Past) -> str:
     """It did not answer. Args: `kept` is what was known of it."""
-    if kept.found.startswith(_UNREACHABLE):
-        kept = replace(kept, found="")
-    return _with(f"{_UNREACHABLE}{_reason(why)}", kept)
+    return _with(f"unreachable: {_reason(why)}", kept)
 
 
 def deferred(until: str, why: str, kept: Past) -> str:

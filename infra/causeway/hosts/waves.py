@@ -71,7 +71,7 @@ def _known(session: Session, hosts: Sequence[Candidate]) -> list[Candidate]:
 
 def _one(session: Session, line: _Line, cluster: Cluster) -> bool:
     """Carry one wave through, or watch the canary. False when no other wave can begin in this run."""
-    mending = repairs(line.waiting)
+    mending = repairs(line.waiting, line.growth.size)
     if mending:
         _carry(session, line, mending, lambda: "", "repair")
         return True
@@ -241,9 +241,14 @@ def _defer(session: Session, hosts: Sequence[Candidate], until: str, why: str) -
 
 def _leave_in_service(session: Session, hosts: Sequence[Candidate], until: str, why: str) -> None:
     """Defer hosts, and put those of them back into service that a run which ended early has left cordoned."""
+    stay = still_cordoned(session, hosts)
+    for host in hosts:
+        session.defer(host.name, until, f"{why}; its node stays cordoned until then" if host.name in stay else why)
+
+
+def still_cordoned(session: Session, hosts: Sequence[Candidate]) -> set[str]:
+    """Put hosts back into service that a run which ended early has left cordoned; those for which that cannot be."""
     nodes = session.around.nodes
     held = [host for host in hosts if host.asleep or (host.node is not None and host.node.mark is not None)]
     back = put_back(session, nodes, held, NO_WAVE) if nodes is not None else set()
-    stay = {host.name for host in held if host.node is not None and not host.node.schedulable} - back
-    for host in hosts:
-        session.defer(host.name, until, f"{why}; its node stays cordoned until then" if host.name in stay else why)
+    return {host.name for host in held if host.node is not None and not host.node.schedulable} - back

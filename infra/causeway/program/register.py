@@ -155,6 +155,6 @@ def _counts(states: Mapping[str, str]) -> str:
     """`15 ok, 1 failed`, by the first words of the hosts' states."""
     found: dict[str, int] = {}
     for state in states.values():
-        word = state.partition(" ")[0].rstrip(":").replace("_", " ")
+        word = state.partition(" ")[0].rstrip(":;").replace("_", " ")
         found[word] = found.get(word, 0) + 1
     return ", ".join(f"{count} {word}" for word, count in sorted(found.items(), key=lambda each: -each[1])) or "none"
